@@ -1,0 +1,103 @@
+// One SQLite connection under watch: its hooks, its states, and who may touch it from where.
+//
+// A connection is enrolled once, on the thread that opens it or loads warden into it, and ends when SQLite calls the
+// destructor of a function registered on it. SQLite then holds the connection's mutex, if it has one.
+//
+// Two ways lead to the handle:
+//  - the connection's own thread, that is, whoever is inside SQLite with it: hooks, functions, tables. It may use the
+//    handle freely (members named own_x);
+//  - any other thread, through try_measure() and try_release(): under handle_lock_, which it only tries, and under the
+//    connection's mutex, which it only tries. A connection without a mutex (the sqlite3 CLI, SQLITE_OPEN_NOMUTEX) or
+//    with a shared cache (whose locks would be waited for) is never touched by another thread.
+//
+// Order of locks: the connection's mutex is SQLite's own and may be held by whoever calls us; the destructor then takes
+// handle_lock_. Nobody who holds handle_lock_ waits for the connection's mutex, so there is no cycle.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "registry.hpp"
+#include "value.hpp"
+#include "host.hpp"
+
+namespace warden::ext {
+
+/// See above. Owned by the registry and by the connection itself until it closes.
+class SqliteConnection final : public Connection {
+ public:
+  /// Puts `db` under watch: functions, tables, hooks. Throws vtab::error, std::bad_alloc; then the connection is as it
+  /// was, or has functions that say that they do not work.
+  static void enrol(Host& host, sqlite3* db, bool opening);
+
+  Host& host() const noexcept { return host_; }
+  const Api* api() const noexcept { return host_.api(); }
+  sqlite3* db() const noexcept { return db_; }  // the connection's own thread only
+  bool serialized() const noexcept { return mutex_ != nullptr; }
+  bool shares_cache() const noexcept { return shared_cache_.load(std::memory_order_relaxed); }
+  /// "none", "trace", "trace+progress", or "lost": the host took the slot for itself.
+  const char* hooks() const noexcept;
+
+  bool accounted() const noexcept override { return host_.can().accounting && host_.can().mutexes; }
+  bool touchable() const noexcept override { return serialized() && !shares_cache() && host_.can().mutexes; }
+  bool try_measure(Depth depth) noexcept override;
+  std::optional<std::int64_t> try_release() noexcept override;
+
+  // The connection's own thread only.
+  void own_measure(Depth depth) noexcept;
+  std::int64_t own_give_back() noexcept;
+  /// To be called by every function and table of ours: notices a lost hook, does what was asked for.
+  void own_call() noexcept;
+  /// Brings cache_size, temp_store and hooks to what the settings say; true if nothing is left to do.
+  bool own_apply(bool opening) noexcept;
+
+ private:
+  SqliteConnection(Host& host, sqlite3* db, std::string file_name);
+  static int on_trace(unsigned what, void* self, void* statement, void* detail) noexcept;
+  static int on_progress(void* self) noexcept;
+  static void on_close(void* self) noexcept;
+
+  void began(sqlite3_stmt* statement, const char* sql) noexcept;
+  void ended(sqlite3_stmt* statement) noexcept;
+  void settle(sqlite3_stmt* statement, std::int64_t elapsed_ns) noexcept;
+  void take_hooks(Hooks wanted) noexcept;
+  void find_shared_cache() noexcept;
+  bool run_pragma(const char* sql) noexcept;
+  bool has_temp_tables() noexcept;
+  std::int64_t status(int what) noexcept;
+
+  Host& host_;
+  sqlite3* db_;
+  sqlite3_mutex* mutex_;
+  const void* file_object_ = nullptr;
+  std::shared_ptr<SqliteConnection> self_;  // until it closes
+  std::mutex handle_lock_;                  // other threads' use of db_ against its end
+  bool open_ = true;                        // guarded by handle_lock_
+  std::atomic<bool> shared_cache_{false};
+  std::atomic<Hooks> taken_{Hooks::none};
+  std::atomic<bool> lost_{false};
+
+  // The connection's own thread only.
+  bool internal_ = false;         // a statement of our own runs
+  bool unseen_beginning_ = true;  // hooks were taken while a statement ran: its beginning was not seen
+  std::optional<std::int64_t> applied_cache_kib_;
+  TempStore applied_temp_store_ = TempStore::keep;
+  int apply_attempts_ = 0;
+};
+
+/// Sets (NULL: restores) a setting as warden_set and UPDATE warden_settings do, and has it applied everywhere. Throws
+/// BadValue with a text that names the setting.
+void set_setting(SqliteConnection& self, std::string_view name, vtab::value value);
+
+/// After any change of settings: this connection takes them at once, the others at their next safe point.
+void announce_settings(SqliteConnection& self);
+
+/// Registers the functions of warden on a connection. Throws vtab::error.
+void install_functions(SqliteConnection& connection);
+
+/// Registers the tables of warden on a connection. Throws vtab::error.
+void install_tables(SqliteConnection& connection);
+
+}  // namespace warden::ext

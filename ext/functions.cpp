@@ -1,0 +1,248 @@
+// The functions that act and tell: warden_release, warden_trim, warden_label, warden_set and so on.
+//
+//   SELECT warden_release();            -- bytes that this connection gave back
+//   SELECT warden_release('idle');      -- bytes that all idle connections gave back
+//   SELECT warden_set('memory_budget', '2GiB');
+//
+// What acts is DIRECTONLY: a view or trigger of a database from a stranger can't call it.
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "allocator.hpp"
+#include "clock.hpp"
+#include "connection.hpp"
+#include "error.hpp"
+#include "function.hpp"
+#include "relief.hpp"
+#include "units.hpp"
+#include "version.hpp"
+#include "warden.hpp"
+
+namespace warden::ext {
+namespace {
+
+/// A value in force as SQL shows it: INTEGER or TEXT.
+struct SettingValue {
+  EffectiveValue value;
+};
+
+/// Runs `body`, and puts the function's name before what the core says is wrong.
+template <class Body>
+auto named(std::string_view function, Body&& body) {
+  try {
+    return body();
+  } catch (const BadValue& e) {
+    throw vtab::error(std::string(function) + ": " + e.what());
+  }
+}
+
+// ---- acting
+
+/// Bytes of SQLite memory that the connection gave back; empty where it is busy or only its own thread may touch it: it
+/// has then been asked to release at its next safe point.
+std::optional<std::int64_t> release_one(SqliteConnection& self, std::int64_t connection_id) {
+  Warden& warden = Warden::instance();
+  if (connection_id == self.id) {
+    return release_own(warden, self, {"asked"}, [&] { return self.own_give_back(); });
+  }
+  const auto other = warden.registry.find(connection_id);
+  if (other == nullptr) {
+    throw vtab::error("warden_release: no connection has the id " + std::to_string(connection_id) +
+                      " (SELECT connection_id FROM warden_connections lists them)");
+  }
+  return release(warden, *other, {"asked"}, false);
+}
+
+std::int64_t release_idle(SqliteConnection& self) {
+  Warden& warden = Warden::instance();
+  std::int64_t total = 0;
+  for (auto c = warden.registry.after(0); c != nullptr; c = warden.registry.after(c->id)) {
+    if (c->id == self.id) {
+      total += release_own(warden, self, {"asked"}, [&] { return self.own_give_back(); });
+    } else if (!c->activity.running()) {
+      total += release(warden, *c, {"asked"}, false).value_or(0);
+    }
+  }
+  return total;
+}
+
+std::int64_t warden_release_own(SqliteConnection& self) {
+  self.own_call();
+  return *release_one(self, self.id);
+}
+
+std::optional<std::int64_t> warden_release(SqliteConnection& self, vtab::value which) {
+  self.own_call();
+  if (which.type() == SQLITE_INTEGER) return release_one(self, which.as_int64());
+  if (which.type() == SQLITE_TEXT && which.as_text() == "idle") return release_idle(self);
+  const std::string given = which.type() == SQLITE_TEXT ? quote_for_message(which.as_text()) : which.type_name();
+  throw vtab::error("warden_release: the argument must be a connection_id (an integer) or 'idle', not " + given);
+}
+
+std::int64_t warden_trim(SqliteConnection& self) {
+  self.own_call();
+  return trim(Warden::instance(), {"asked"}, false);
+}
+
+std::string warden_label(SqliteConnection& self, std::string_view label) {
+  self.own_call();
+  self.set_label(label);
+  return std::string(self.label().view());
+}
+
+// ---- settings
+
+SettingValue in_force(std::string_view name) {
+  return {effective_value(Warden::instance().current(), setting_position(name))};
+}
+
+SettingValue warden_get(SqliteConnection& self, std::string_view name) {
+  self.own_call();
+  return named("warden_get", [&] { return in_force(name); });
+}
+
+SettingValue warden_set(SqliteConnection& self, std::string_view name, vtab::value value) {
+  self.own_call();
+  return named("warden_set", [&] {
+    set_setting(self, name, value);
+    return in_force(name);
+  });
+}
+
+std::int64_t warden_reset(SqliteConnection& self) {
+  self.own_call();
+  Warden::instance().settings.restore_all();
+  announce_settings(self);
+  return 1;
+}
+
+// ---- sizes
+
+std::optional<std::int64_t> warden_size(vtab::value text, std::optional<std::int64_t> whole_bytes) {
+  if (text.is_null()) return std::nullopt;
+  if (text.type() == SQLITE_BLOB) throw vtab::error("warden_size: text must be a size such as '512MiB', not blob");
+  return named("warden_size", [&] {
+    if (whole_bytes && *whole_bytes < 0) throw BadValue("whole_bytes can't be negative");
+    const std::int64_t had = Warden::instance().memory_limit_bytes();
+    return resolve(parse_quantity(text.as_text()), whole_bytes.value_or(had > 0 ? had : kUnknownMemoryBytes));
+  });
+}
+
+std::optional<std::string> warden_size_text(vtab::value bytes) {
+  if (bytes.is_null()) return std::nullopt;
+  if (bytes.type() != SQLITE_INTEGER) {
+    throw vtab::error(std::string("warden_size_text: bytes must be an integer, not ") + bytes.type_name());
+  }
+  return format_size(bytes.as_int64());
+}
+
+// ---- about
+
+std::string warden_version() { return kVersion; }
+
+/// JSON text in quotes.
+std::string json(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) >= 0x20) out += c;
+  }
+  return out + '"';
+}
+
+std::string warden_debug(SqliteConnection& self) {
+  self.own_call();
+  const Capabilities& can = self.host().can();
+  const auto flag = [](bool on) { return on ? std::string("true") : std::string("false"); };
+  std::string out = "{";
+  const auto add = [&](std::string_view key, const std::string& value) {
+    out += (out.size() > 1 ? "," : "") + json(key) + ":" + value;
+  };
+  add("version", json(kVersion));
+  add("commit", json(kCommit));
+  add("compiler", json(__VERSION__));
+  add("sqlite_version", json(self.api()->libversion()));
+  add("sqlite_source_id", json(self.api()->sourceid()));
+  add("sqlite_copy", std::to_string(self.host().slot() + 1));
+  add("threadsafe", std::to_string(can.threadsafe));
+  add("serialized", flag(self.serialized()));
+  add("memory_accounting", flag(can.accounting));
+  add("memory_management", flag(can.memory_management));
+  add("allocator", json(allocator_name()));
+  add("memory_limit_bytes", std::to_string(Warden::instance().memory_limit_bytes()));
+  add("watchdog_running", flag(Warden::instance().watchdog().running()));
+  add("watchdog_looks", std::to_string(Warden::instance().watchdog().looks()));
+  add("watchdog_cpu_us", std::to_string(Warden::instance().watchdog().cpu_ns() / 1000));
+  add("pid", std::to_string(::getpid()));
+  return out + "}";
+}
+
+}  // namespace
+
+void announce_settings(SqliteConnection& self) {
+  Warden& warden = Warden::instance();
+  for (auto c = warden.registry.after(0); c != nullptr; c = warden.registry.after(c->id)) {
+    if (c->id != self.id) c->ask(Connection::kApply);
+  }
+  if (!self.own_apply(false)) self.ask(Connection::kApply);
+  warden.settings_changed();
+}
+
+void set_setting(SqliteConnection& self, std::string_view name, vtab::value value) {
+  SettingsStore& settings = Warden::instance().settings;
+  if (value.is_null()) {
+    settings.restore(name);
+  } else if (value.type() == SQLITE_BLOB) {
+    setting_position(name);  // an unknown name is the better error
+    throw BadValue(std::string(name) + " must be text or a number, not blob");
+  } else {
+    settings.set(name, value.as_text());
+  }
+  announce_settings(self);
+}
+
+}  // namespace warden::ext
+
+namespace warden::vtab {
+
+template <>
+struct sql_type<ext::SettingValue> {
+  static void put(const Api* api, sqlite3_context* context, const ext::SettingValue& v) {
+    if (const auto* number = std::get_if<std::int64_t>(&v.value)) {
+      sql_type<std::int64_t>::put(api, context, *number);
+    } else {
+      sql_type<std::string_view>::put(api, context, std::get<std::string_view>(v.value));
+    }
+  }
+};
+
+}  // namespace warden::vtab
+
+namespace warden::ext {
+
+void install_functions(SqliteConnection& connection) {
+  const vtab::Target target{connection.api(), connection.host().slot(), connection.db(), &connection};
+  constexpr int kActs = SQLITE_DIRECTONLY;
+  constexpr int kPure = SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC;
+  int rc = SQLITE_OK;
+  const auto also = [&rc](int next) {
+    if (rc == SQLITE_OK) rc = next;
+  };
+  also(vtab::define<"warden_release", &warden_release_own>(target, kActs));
+  also(vtab::define<"warden_release", &warden_release, "connection_id">(target, kActs));
+  also(vtab::define<"warden_trim", &warden_trim>(target, kActs));
+  also(vtab::define<"warden_label", &warden_label, "label">(target, kActs));
+  also(vtab::define<"warden_get", &warden_get, "name">(target, kActs));
+  also(vtab::define<"warden_set", &warden_set, "name", "value">(target, kActs));
+  also(vtab::define<"warden_reset", &warden_reset>(target, kActs));
+  // A share is of this machine's memory where no whole is given, so it is not the same for ever.
+  also(vtab::define<"warden_size", &warden_size, "text", "whole_bytes">(target, SQLITE_INNOCUOUS));
+  also(vtab::define<"warden_size_text", &warden_size_text, "bytes">(target, kPure));
+  also(vtab::define<"warden_version", &warden_version>(target, kPure));
+  also(vtab::define<"warden_debug", &warden_debug>(target, kActs));
+  if (rc != SQLITE_OK) throw vtab::error("warden: the functions could not be registered", rc);
+}
+
+}  // namespace warden::ext

@@ -1,0 +1,133 @@
+#include "host.hpp"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <array>
+
+#include "error.hpp"
+#include "function.hpp"
+
+namespace warden::ext {
+namespace {
+
+std::mutex hosts_lock;
+std::array<Host*, vtab::kSlots> hosts{};
+
+/// The host may unload its SQLite while our thread lives: PHP does at exit, node when a worker_thread ends. The path
+/// may be relative to where the program started; then it is the main program, which is never unloaded.
+void pin_image(const Api* api) noexcept {
+  Dl_info image{};
+  if (::dladdr(reinterpret_cast<const void*>(api->libversion), &image) != 0 && image.dli_fname != nullptr) {
+    ::dlopen(image.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  }
+}
+
+/// A mutex of a build or configuration without threads is a small constant: 8 in the no-op implementation.
+bool has_real_mutexes(const Api* api) noexcept {
+  if (api->mutex_alloc == nullptr || api->mutex_try == nullptr || api->mutex_free == nullptr) return false;
+  sqlite3_mutex* probe = api->mutex_alloc(SQLITE_MUTEX_FAST);
+  if (reinterpret_cast<std::uintptr_t>(probe) <= 4096) return false;
+  api->mutex_free(probe);
+  return true;
+}
+
+Capabilities measure(const Api* api) {
+  Capabilities can;
+  can.version_number = api->libversion_number();
+  can.threadsafe = api->xthreadsafe();
+  can.mutexes = has_real_mutexes(api);
+  void* probe = api->malloc64(1024);
+  if (probe == nullptr) throw std::bad_alloc();
+  can.accounting = api->memory_used() > 0;
+  api->free(probe);
+  can.memory_management =
+      api->compileoption_used != nullptr && api->compileoption_used("ENABLE_MEMORY_MANAGEMENT") != 0;
+  can.trace = api->trace_v2 != nullptr;
+  can.progress = api->progress_handler != nullptr;
+  return can;
+}
+
+}  // namespace
+
+Host& Host::of(const Api* api) {
+  const std::lock_guard held(hosts_lock);
+  for (Host* host : hosts) {
+    if (host != nullptr && host->api_ == api) return *host;
+  }
+  if (const int version = api->libversion_number(); version < kOldestVersion) {
+    throw vtab::error("warden: this is SQLite " + std::string(api->libversion()) + ", and warden needs 3.31.0 or newer");
+  }
+  for (int slot = 0; slot < vtab::kSlots; ++slot) {
+    if (hosts[static_cast<std::size_t>(slot)] != nullptr) continue;
+    Host* host = new Host(api, slot);
+    if (!Warden::instance().add_engine(host)) {
+      delete host;
+      break;
+    }
+    pin_image(api);
+    vtab::slot_api[static_cast<std::size_t>(slot)] = api;
+    hosts[static_cast<std::size_t>(slot)] = host;
+    return *host;
+  }
+  throw vtab::error("warden: " + std::to_string(vtab::kSlots) +
+                    " copies of SQLite in this process have loaded warden; it can't watch one more");
+}
+
+Host::Host(const Api* api, int slot) : api_(api), slot_(slot), can_(measure(api)) {
+  host_soft_ = api_->soft_heap_limit64(-1);
+  host_hard_ = api_->hard_heap_limit64(-1);
+}
+
+std::optional<std::int64_t> Host::memory_used() noexcept {
+  if (!can_.accounting || !can_.mutexes) return std::nullopt;
+  return api_->memory_used();
+}
+
+std::optional<std::int64_t> Host::memory_peak() noexcept {
+  if (!can_.accounting || !can_.mutexes) return std::nullopt;
+  return api_->memory_highwater(0);
+}
+
+std::optional<std::int64_t> Host::soft_limit() noexcept {
+  if (!can_.accounting || !can_.mutexes) return std::nullopt;
+  return api_->soft_heap_limit64(-1);
+}
+
+std::optional<std::int64_t> Host::hard_limit() noexcept {
+  if (!can_.accounting || !can_.mutexes) return std::nullopt;
+  return api_->hard_heap_limit64(-1);
+}
+
+bool Host::apply_limits(std::int64_t soft_bytes, std::int64_t hard_bytes) noexcept {
+  if (!can_.accounting || !can_.mutexes) return false;
+  const std::lock_guard held(limits_lock_);
+  bool changed = false;
+
+  // The hard limit first: SQLite keeps the soft one at or below it.
+  const std::int64_t hard_now = api_->hard_heap_limit64(-1);
+  if (hard_now != (our_hard_ < 0 ? host_hard_ : our_hard_)) host_hard_ = hard_now;  // the host changed it since
+  std::int64_t hard_wanted = hard_bytes == 0 ? host_hard_ : hard_bytes;
+  if (host_hard_ > 0) hard_wanted = std::min(hard_wanted, host_hard_);
+  if (hard_wanted != hard_now) {
+    api_->hard_heap_limit64(hard_wanted);
+    changed = true;
+  }
+  our_hard_ = hard_wanted;
+
+  const std::int64_t soft_now = api_->soft_heap_limit64(-1);
+  // The host changed it since: what it says now is its will (0: none of its own).
+  if (soft_now != (our_soft_ < 0 ? host_soft_ : our_soft_)) host_soft_ = soft_now;
+  std::int64_t soft_wanted = soft_bytes == 0 ? host_soft_ : soft_bytes;
+  if (host_soft_ > 0) soft_wanted = std::min(soft_wanted, host_soft_);
+  host_soft_stands_.store(host_soft_ > 0 && (soft_bytes == 0 || host_soft_ < soft_bytes), std::memory_order_relaxed);
+  if (hard_wanted > 0) soft_wanted = soft_wanted == 0 ? hard_wanted : std::min(soft_wanted, hard_wanted);
+  if (soft_wanted != soft_now) {
+    api_->soft_heap_limit64(soft_wanted);
+    changed = true;
+  }
+  our_soft_ = soft_wanted;
+  return changed;
+}
+
+}  // namespace warden::ext

@@ -1,0 +1,109 @@
+// warden_settings: one row per setting; UPDATE changes one, checked like warden_set.
+//
+//   SELECT name, value, unit, source FROM warden_settings WHERE name LIKE 'memory%';
+//   -> memory_budget|25%|bytes|default
+//   UPDATE warden_settings SET value = '2GiB' WHERE name = 'memory_budget';
+//   UPDATE warden_settings SET value = NULL WHERE name = 'memory_budget';      -- back to the default
+//
+// Columns: name; value as it was written (warden_get tells what it comes to); unit of plain numbers: bytes, ms, rows,
+// NULL for words and booleans; default_value; min_value, max_value of plain numbers; source: default, environment, sql,
+// host (the host had set a lower limit, which stands); scope: process or connection; description.
+#include "tables.hpp"
+#include "units.hpp"
+#include "warden.hpp"
+
+namespace warden::ext {
+namespace {
+
+struct SettingRow {
+  std::size_t position;
+  std::string value;
+  std::string_view source;
+
+  const SettingSpec& spec() const { return setting_specs()[position]; }
+  std::string_view name() const { return spec().name; }
+  std::optional<std::string_view> unit() const {
+    return spec().unit.empty() ? std::nullopt : std::optional(spec().unit);
+  }
+  std::string_view default_value() const { return spec().default_value; }
+  std::optional<std::int64_t> min_value() const { return bound(spec().least); }
+  std::optional<std::int64_t> max_value() const { return bound(spec().most); }
+  std::string_view scope() const { return spec().scope; }
+  std::string_view description() const { return spec().description; }
+  sqlite3_int64 rowid() const { return static_cast<sqlite3_int64>(position) + 1; }
+
+ private:
+  std::optional<std::int64_t> bound(std::int64_t number) const {
+    return spec().kind == SettingSpec::Kind::word ? std::nullopt : std::optional(number);
+  }
+};
+
+struct SettingsTable : OwnTable {
+  using row = SettingRow;
+  using columns =
+      vtab::columns<vtab::col<"name", &SettingRow::name, vtab::push::key>, vtab::col<"value", &SettingRow::value>,
+                    vtab::col<"unit", &SettingRow::unit>, vtab::col<"default_value", &SettingRow::default_value>,
+                    vtab::col<"min_value", &SettingRow::min_value>, vtab::col<"max_value", &SettingRow::max_value>,
+                    vtab::col<"source", &SettingRow::source>, vtab::col<"scope", &SettingRow::scope>,
+                    vtab::col<"description", &SettingRow::description>>;
+  static constexpr const char* name = "warden_settings";
+  static constexpr auto risk = vtab::risk::direct_only;
+  static constexpr double expected_rows = 24;
+  using OwnTable::OwnTable;
+
+  vtab::vector<SettingRow> scan(const vtab::query<row, columns>& q) const {
+    self.own_call();
+    vtab::vector<SettingRow> rows{vtab::Allocator<SettingRow>(q.api())};
+    const SettingsStore& settings = Warden::instance().settings;
+    for (std::size_t i = 0; i < setting_specs().size(); ++i) {
+      if (!q.admits<"name">(setting_specs()[i].name)) continue;
+      SettingsStore::Entry entry = settings.entry(i);
+      std::string_view source = source_name(entry.source);
+      if (setting_specs()[i].name == "soft_heap_limit" && self.host().host_set_soft_limit()) source = "host";
+      rows.push_back({i, std::move(entry.text), source});
+    }
+    return rows;
+  }
+
+  void update(sqlite3_int64 rowid, const vtab::change<columns>& to) const {
+    self.own_call();
+    const SettingSpec& spec = setting_specs()[static_cast<std::size_t>(rowid - 1)];
+    const auto before = scan_one(spec.name);
+    for (const auto& [column, was] : {std::pair{"name", spec.name}, {"source", std::string_view(before.source)},
+                                      {"scope", spec.scope}, {"default_value", spec.default_value},
+                                      {"description", spec.description}}) {
+      const vtab::value now = to.at(position(column));
+      if (now.type() != SQLITE_TEXT || now.as_text() != was) {
+        throw vtab::error("warden_settings: only value can be changed, not " + std::string(column));
+      }
+    }
+    try {
+      set_setting(self, spec.name, to.get<"value">());
+    } catch (const BadValue& e) {
+      throw vtab::error(std::string("warden_settings: ") + e.what());
+    }
+  }
+
+ private:
+  static std::size_t position(std::string_view column) {
+    return column == "name"            ? columns::position<"name">
+           : column == "source"        ? columns::position<"source">
+           : column == "scope"         ? columns::position<"scope">
+           : column == "default_value" ? columns::position<"default_value">
+                                       : columns::position<"description">;
+  }
+  SettingRow scan_one(std::string_view setting) const {
+    const std::size_t i = setting_position(setting);
+    const auto entry = Warden::instance().settings.entry(i);
+    const bool host = setting == "soft_heap_limit" && self.host().host_set_soft_limit();
+    return {i, entry.text, host ? std::string_view("host") : source_name(entry.source)};
+  }
+};
+
+}  // namespace
+
+int install_settings(SqliteConnection& connection) noexcept {
+  return vtab::install<SettingsTable>(connection.api(), connection.db(), connection);
+}
+
+}  // namespace warden::ext

@@ -1,0 +1,634 @@
+// Virtual tables as C++ structs: a table is a struct with a row type, a list of columns and a scan. Header-only.
+//
+//   struct Sample { std::int64_t pid; std::string comm; std::optional<double> share; };
+//   struct Samples {
+//     using row = Sample;
+//     static constexpr const char* name = "samples";
+//     static constexpr auto risk = vtab::risk::innocuous;
+//     using columns = vtab::columns<
+//         vtab::col<"pid", &Sample::pid, vtab::push::key>,     // pid = ? is handed to scan; at most one row has it
+//         vtab::col<"comm", &Sample::comm, vtab::push::eq>,    // comm = ? is handed to scan
+//         vtab::col<"share", &Sample::share>,                  // an empty optional is NULL
+//         vtab::arg<"top", std::int64_t>>;                     // hidden: samples(10)
+//     std::vector<Sample> scan(const vtab::query<row, columns>& q);  // any input range, by value; lazy ones stream
+//   };
+//   vtab::install<Samples>(api, db);                           // an eponymous table: SELECT * FROM samples(10)
+//
+// What is pushed down is said at the column. A pushed constraint is only a hint: SQLite checks it again, so a scan
+// may ignore it, and one that filters badly costs time, never a row. A hidden argument is strict: SQLite does not
+// check it, so a value of the wrong type is an error that names it.
+//
+// A query reads what scan() returned when it began; the cursor owns that range. For UPDATE, INSERT and DELETE give
+// the table `update(rowid, change)`, `insert(change)`, `erase(rowid)`; rows then need a `rowid()`.
+//
+// Threads: SQLite serialises all calls on one connection; a table is installed on, and used by, one connection.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <functional>
+#include <ranges>
+#include <tuple>
+
+#include "error.hpp"
+#include "memory.hpp"
+#include "value.hpp"
+
+namespace warden::vtab {
+
+/// What SQLite may push down into a column: nothing, equality, equality that at most one row meets, or equality and
+/// bounds (< <= > >= BETWEEN).
+enum class push { none, eq, key, range };
+
+/// Whether an argument may be left out. One that is required and NULL gives no rows.
+enum class need { optional, required };
+
+/// Who may use a table: the schema of an untrusted database too, as SQLite decides, or only statements of the
+/// application itself (refused inside views and triggers).
+enum class risk { innocuous, normal, direct_only };
+
+/// A visible column: its value is `std::invoke(Getter, row)`, a member or a const member function of the row.
+template <fixed_string Name, auto Getter, push Push = push::none>
+struct col {
+  static constexpr std::string_view name = Name.view();
+  static constexpr bool hidden = false;
+  static constexpr push pushed = Push;
+  static constexpr auto getter = Getter;
+};
+
+/// A hidden column: an argument of the table-valued function, in the order of the list. T may not be an optional.
+template <fixed_string Name, class T, need Need = need::optional>
+struct arg {
+  static constexpr std::string_view name = Name.view();
+  static constexpr bool hidden = true;
+  static constexpr bool required = Need == need::required;
+  using type = T;
+};
+
+/// Position of a column or argument by name; a name that is not in the list does not compile.
+template <fixed_string Name, class... Columns>
+consteval std::size_t position_of() {
+  constexpr std::array<std::string_view, sizeof...(Columns)> names{Columns::name...};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == Name.view()) return i;
+  }
+  throw "no column or argument of this name";
+}
+
+template <class... Columns>
+struct columns {
+  static constexpr std::size_t count = sizeof...(Columns);
+  static_assert(count <= 62, "SQLite tells which columns are used in a mask of 63 bits");
+  template <std::size_t I>
+  using at = std::tuple_element_t<I, std::tuple<Columns...>>;
+  template <fixed_string Name>
+  static constexpr std::size_t position = position_of<Name, Columns...>();
+};
+
+namespace detail {
+
+enum class op : char { equal = '=', lower = '>', upper = '<' };
+
+template <class T>
+auto keep(const Api* api, const T& v) {
+  using stored = typename sql_type<T>::stored;
+  if constexpr (std::same_as<stored, string>) {
+    return string(std::string_view(v), Allocator<char>(api));
+  } else {
+    return stored(v);
+  }
+}
+
+}  // namespace detail
+
+/// What a scan may see of the statement: hints of equality and bounds by column name, arguments by name, and which
+/// columns will be read. Lives as long as the range that scan returned.
+template <class Row, class Columns>
+class basic_query;
+
+template <class Row, class... Columns>
+class basic_query<Row, columns<Columns...>> {
+  template <class Column>
+  struct slot {
+    struct none {};
+    static constexpr auto value_of() {
+      if constexpr (Column::hidden) {
+        return std::type_identity<typename Column::type>{};
+      } else {
+        return std::type_identity<
+            typename unwrap<std::remove_cvref_t<std::invoke_result_t<decltype(Column::getter), const Row&>>>::type>{};
+      }
+    }
+    using type = typename decltype(value_of())::type;
+    using stored = typename sql_type<type>::stored;
+    std::optional<stored> equal;  // of an argument: its value
+    std::optional<stored> lower;
+    std::optional<stored> upper;
+  };
+
+ public:
+  using list = columns<Columns...>;
+  template <std::size_t I>
+  using slot_at = slot<typename list::template at<I>>;
+
+  basic_query(const Api* api, unsigned used) : api_(api), used_(used) {}
+
+  /// The value that the column must equal, if the statement says so. NULL never reaches a scan.
+  template <fixed_string Name>
+  const auto& equal() const {
+    constexpr auto i = list::template position<Name>;
+    static_assert(!list::template at<i>::hidden && list::template at<i>::pushed != push::none,
+                  "this column has no equality pushed down");
+    return std::get<i>(slots_).equal;
+  }
+  /// The greatest bound below (>= or >; the bound itself may be in the range).
+  template <fixed_string Name>
+  const auto& lower() const {
+    constexpr auto i = list::template position<Name>;
+    static_assert(!list::template at<i>::hidden && list::template at<i>::pushed == push::range,
+                  "this column has no range pushed down");
+    return std::get<i>(slots_).lower;
+  }
+  template <fixed_string Name>
+  const auto& upper() const {
+    constexpr auto i = list::template position<Name>;
+    static_assert(!list::template at<i>::hidden && list::template at<i>::pushed == push::range,
+                  "this column has no range pushed down");
+    return std::get<i>(slots_).upper;
+  }
+  /// True where a pushed constraint on the column, if any, lets this value through.
+  template <fixed_string Name, class T>
+  bool admits(const T& v) const {
+    constexpr auto i = list::template position<Name>;
+    const auto& s = std::get<i>(slots_);
+    return (!s.equal || *s.equal == v) && (!s.lower || !(v < *s.lower)) && (!s.upper || !(*s.upper < v));
+  }
+  /// The value of an argument; empty where it was not given or was NULL.
+  template <fixed_string Name>
+  const auto& argument() const {
+    constexpr auto i = list::template position<Name>;
+    static_assert(list::template at<i>::hidden, "this is a visible column: use equal()");
+    return std::get<i>(slots_).equal;
+  }
+  /// False where the statement certainly never reads the column.
+  template <fixed_string Name>
+  bool reads() const {
+    constexpr auto i = list::template position<Name>;
+    return i >= 31 || (used_ >> i & 1U) != 0;
+  }
+  /// By position, for the cursor.
+  template <std::size_t I>
+  const auto& argument_at() const {
+    return std::get<I>(slots_).equal;
+  }
+  /// The SQLite that asks: for memory (Allocator) that its limits should see.
+  const Api* api() const noexcept { return api_; }
+
+  /// For the cursor: stores a constraint's value. False where it can match no row.
+  template <std::size_t I>
+  bool store(const char* table, detail::op operation, const value& v) {
+    using column = typename list::template at<I>;
+    auto& s = std::get<I>(slots_);
+    using type = typename slot_at<I>::type;
+    if constexpr (column::hidden) {
+      if (v.is_null()) return !column::required;
+      const auto given = sql_type<type>::get(v);
+      if (!given) {
+        throw error(std::string(table) + ": argument \"" + std::string(column::name) + "\" must be " +
+                    sql_type<type>::wording + ", not " + v.type_name());
+      }
+      s.equal.emplace(detail::keep(api_, *given));
+    } else {
+      if (v.is_null()) return false;  // x = NULL and x < NULL are never true
+      const auto given = sql_type<type>::get(v);
+      if (!given) return true;  // not exactly of this type: no hint, SQLite compares by its own rules
+      auto& target = operation == detail::op::equal ? s.equal : operation == detail::op::lower ? s.lower : s.upper;
+      target.emplace(detail::keep(api_, *given));
+    }
+    return true;
+  }
+
+ private:
+  const Api* api_;
+  unsigned used_;
+  std::tuple<slot<Columns>...> slots_;
+};
+
+namespace detail {
+
+template <class Table>
+using row_of = typename Table::row;
+template <class Table>
+using query_of = basic_query<typename Table::row, typename Table::columns>;
+
+}  // namespace detail
+
+/// The new values of a row in an UPDATE or INSERT. Valid during the call.
+template <class Columns>
+class change {
+ public:
+  change(const Api* api, sqlite3_value** values) : api_(api), values_(values) {}
+  template <fixed_string Name>
+  value get() const {
+    return {api_, values_[Columns::template position<Name>]};
+  }
+  value at(std::size_t i) const { return {api_, values_[i]}; }
+
+ private:
+  const Api* api_;
+  sqlite3_value** values_;
+};
+
+template <class Table>
+class module;
+
+namespace detail {
+
+/// The table of callbacks for Table, as SQLite wants it. Each is a shim; what it does is in module<Table>.
+template <class Table>
+const sqlite3_module* methods() noexcept;
+
+template <class Table>
+struct instance : sqlite3_vtab {
+  explicit instance(module<Table>& owner) : sqlite3_vtab{}, home(&owner) {}
+  void report(const char* text) noexcept {
+    const Api* api = home->api();
+    api->free(zErrMsg);
+    zErrMsg = api->mprintf("%s", text);
+  }
+  module<Table>* home;
+};
+
+template <class Table>
+struct cursor : sqlite3_vtab_cursor {
+  using query = query_of<Table>;
+  using range = decltype(std::declval<Table&>().scan(std::declval<const query&>()));
+
+  /// The open range: the query it was made for comes first and goes last.
+  struct scan_state {
+    scan_state(Table& table, query&& q) : asked(std::move(q)), rows(table.scan(asked)), at(std::ranges::begin(rows)) {}
+    query asked;
+    range rows;
+    std::ranges::iterator_t<range> at;
+    sqlite3_int64 number = 1;
+    bool done() { return at == std::ranges::end(rows); }
+  };
+  std::optional<scan_state> state;
+  std::optional<query> empty;  // a constraint that no row can meet: the arguments are still there to be echoed
+};
+
+}  // namespace detail
+
+/// One table installed on one connection. SQLite owns it: created by install(), ended by the module's destructor.
+template <class Table>
+class module {
+ public:
+  using list = typename Table::columns;
+  using query = detail::query_of<Table>;
+  using instance = detail::instance<Table>;
+  using cursor = detail::cursor<Table>;
+
+  template <class... Args>
+  explicit module(const Api* api, Args&&... args) : api_(api), table_(std::forward<Args>(args)...) {}
+
+  const Api* api() const noexcept { return api_; }
+  Table& table() noexcept { return table_; }
+
+  /// CREATE TABLE text of the columns, as sqlite3_declare_vtab wants it.
+  static std::string declaration() {
+    std::string text = "CREATE TABLE x(";
+    each_column([&]<std::size_t I>() {
+      using column = typename list::template at<I>;
+      if (I > 0) text += ", ";
+      text += '"' + std::string(column::name) + "\" " + sql_type<typename query::template slot_at<I>::type>::decl;
+      if (column::hidden) text += " HIDDEN";
+    });
+    return text + ")";
+  }
+
+  int best_index(instance& self, sqlite3_index_info& info) const {
+    std::array<std::array<bool, 3>, list::count> taken{};    // [column][= > <]
+    std::array<bool, list::count> unusable{};                // hidden columns with a constraint we may not use
+    std::array<char, 2 * 3 * list::count + 1> plan{};        // op, column, op, column, ... in the order of argv
+    int arguments = 0;
+    double rows = expected_rows();
+    bool unique = false;
+    for (int i = 0; i < info.nConstraint; ++i) {
+      const auto& constraint = info.aConstraint[i];
+      if (constraint.iColumn < 0 || constraint.iColumn >= static_cast<int>(list::count)) continue;
+      const auto c = static_cast<std::size_t>(constraint.iColumn);
+      const auto operation = operation_of(constraint.op);
+      if (!operation || !pushes(c, *operation)) continue;
+      const bool hidden = kTraits[c].hidden;
+      if (!constraint.usable) {
+        if (hidden) unusable[c] = true;
+        continue;
+      }
+      if (!hidden && kTraits[c].text) {
+        // Equality under NOCASE or RTRIM lets more through than ours: leave it to SQLite.
+        const char* collation = api_->vtab_collation(&info, i);
+        if (collation != nullptr && std::strcmp(collation, "BINARY") != 0) continue;
+      }
+      auto& slot = taken[c][index_of(*operation)];
+      if (slot) continue;  // a second constraint of a kind: SQLite checks it (an argument is echoed for that)
+      slot = true;
+      plan[static_cast<std::size_t>(arguments) * 2] = static_cast<char>(*operation);
+      plan[static_cast<std::size_t>(arguments) * 2 + 1] = static_cast<char>(kFirstColumnLetter + constraint.iColumn);
+      info.aConstraintUsage[i].argvIndex = ++arguments;
+      info.aConstraintUsage[i].omit = hidden;
+      if (hidden) continue;
+      if (*operation == detail::op::equal) {
+        rows = kTraits[c].pushed == push::key ? 1 : std::min(rows, rows / 10 + 1);
+        unique = unique || kTraits[c].pushed == push::key;
+      } else {
+        rows = rows / 3 + 1;
+      }
+    }
+    for (std::size_t c = 0; c < list::count; ++c) {
+      if (!kTraits[c].hidden || taken[c][0]) continue;
+      if (unusable[c]) return SQLITE_CONSTRAINT;  // this join order can't be; another one can
+      if (kTraits[c].required) {
+        throw error(std::string(Table::name) + ": argument \"" + std::string(kTraits[c].name) + "\" is required");
+      }
+    }
+    info.idxStr = api_->mprintf("%s", plan.data());
+    if (info.idxStr == nullptr) throw std::bad_alloc();
+    info.needToFreeIdxStr = 1;
+    info.idxNum = static_cast<int>(info.colUsed & 0x7fffffff);
+    info.estimatedRows = static_cast<sqlite3_int64>(rows) + (unique ? 0 : 1);
+    info.estimatedCost = rows + 1;
+    if (unique) info.idxFlags |= SQLITE_INDEX_SCAN_UNIQUE;
+    (void)self;
+    return SQLITE_OK;
+  }
+
+  void filter(cursor& c, int used, const char* plan, sqlite3_value** argv) {
+    c.state.reset();
+    c.empty.reset();
+    query q(api_, static_cast<unsigned>(used));
+    bool possible = true;
+    for (std::size_t i = 0; plan != nullptr && plan[2 * i] != '\0'; ++i) {
+      const auto operation = static_cast<detail::op>(plan[2 * i]);
+      const auto position = static_cast<std::size_t>(plan[2 * i + 1] - kFirstColumnLetter);
+      at_column(position, [&]<std::size_t I>() {
+        possible = q.template store<I>(Table::name, operation, value(api_, argv[i])) && possible;
+      });
+    }
+    if (possible) {
+      c.state.emplace(table_, std::move(q));
+    } else {
+      c.empty.emplace(std::move(q));
+    }
+  }
+
+  void column(cursor& c, sqlite3_context* context, int which) const {
+    at_column(static_cast<std::size_t>(which), [&]<std::size_t I>() {
+      using column = typename list::template at<I>;
+      if constexpr (column::hidden) {
+        // Echoed, so that constraints which SQLite checks itself compare with what was given.
+        using type = typename query::template slot_at<I>::type;
+        const auto& given = c.state->asked.template argument_at<I>();
+        if (given) {
+          sql_type<typename sql_type<type>::stored>::put(api_, context, *given);
+        } else {
+          api_->result_null(context);
+        }
+      } else {
+        decltype(auto) row = *c.state->at;
+        decltype(auto) v = std::invoke(column::getter, std::as_const(row));
+        sql_type<std::remove_cvref_t<decltype(v)>>::put(api_, context, v);
+      }
+    });
+  }
+
+  sqlite3_int64 rowid(cursor& c) const {
+    if constexpr (requires(const typename Table::row& row) { row.rowid(); }) {
+      decltype(auto) row = *c.state->at;
+      return row.rowid();
+    } else {
+      return c.state->number;
+    }
+  }
+
+  void write(int argc, sqlite3_value** argv) {
+    using values = change<list>;
+    if (argc == 1) {
+      if constexpr (requires(Table& t) { t.erase(sqlite3_int64{}); }) {
+        return table_.erase(api_->value_int64(argv[0]));
+      } else {
+        throw error(std::string(Table::name) + ": rows can't be deleted");
+      }
+    }
+    if (value(api_, argv[0]).is_null()) {
+      if constexpr (requires(Table& t, const values& v) { t.insert(v); }) {
+        return table_.insert(values(api_, argv + 2));
+      } else {
+        throw error(std::string(Table::name) + ": rows can't be inserted");
+      }
+    }
+    if constexpr (requires(Table& t, const values& v) { t.update(sqlite3_int64{}, v); }) {
+      if (api_->value_int64(argv[0]) != api_->value_int64(argv[1])) {
+        throw error(std::string(Table::name) + ": the rowid can't be changed");
+      }
+      return table_.update(api_->value_int64(argv[0]), values(api_, argv + 2));
+    } else {
+      throw error(std::string(Table::name) + ": rows can't be updated");
+    }
+  }
+
+  static constexpr bool writable() {
+    using values = change<list>;
+    return requires(Table& t, const values& v) { t.update(sqlite3_int64{}, v); } ||
+           requires(Table& t, const values& v) { t.insert(v); } || requires(Table& t) { t.erase(sqlite3_int64{}); };
+  }
+
+ private:
+  static constexpr int kFirstColumnLetter = '0';  // '0' + 61 is still a printable ASCII character: plans are readable
+
+  struct traits {
+    std::string_view name;
+    bool hidden;
+    bool required;
+    bool text;
+    push pushed;
+  };
+
+  template <class F>
+  static constexpr void each_column(F&& f) {
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (f.template operator()<I>(), ...);
+    }(std::make_index_sequence<list::count>{});
+  }
+
+  template <class F>
+  static void at_column(std::size_t position, F&& f) {
+    each_column([&]<std::size_t I>() {
+      if (I == position) f.template operator()<I>();
+    });
+  }
+
+  static constexpr std::array<traits, list::count> kTraits = [] {
+    std::array<traits, list::count> all{};
+    each_column([&]<std::size_t I>() {
+      using column = typename list::template at<I>;
+      if constexpr (column::hidden) {
+        all[I] = {column::name, true, column::required, false, push::eq};
+      } else {
+        using stored = typename query::template slot_at<I>::stored;
+        all[I] = {column::name, false, false, std::same_as<stored, string>, column::pushed};
+      }
+    });
+    return all;
+  }();
+
+  static std::optional<detail::op> operation_of(unsigned char op) {
+    switch (op) {
+      case SQLITE_INDEX_CONSTRAINT_EQ:
+        return detail::op::equal;
+      case SQLITE_INDEX_CONSTRAINT_GT:
+      case SQLITE_INDEX_CONSTRAINT_GE:
+        return detail::op::lower;
+      case SQLITE_INDEX_CONSTRAINT_LT:
+      case SQLITE_INDEX_CONSTRAINT_LE:
+        return detail::op::upper;
+      default:
+        return std::nullopt;
+    }
+  }
+  static bool pushes(std::size_t c, detail::op operation) {
+    if (operation == detail::op::equal) return kTraits[c].pushed != push::none;
+    return !kTraits[c].hidden && kTraits[c].pushed == push::range;
+  }
+  static std::size_t index_of(detail::op operation) {
+    return operation == detail::op::equal ? 0 : operation == detail::op::lower ? 1 : 2;
+  }
+  static double expected_rows() {
+    if constexpr (requires { Table::expected_rows; }) {
+      return Table::expected_rows;
+    } else {
+      return 100;
+    }
+  }
+
+  const Api* api_;
+  Table table_;
+};
+
+namespace detail {
+
+template <class Table>
+struct shims {
+  using owner = module<Table>;
+  using instance = detail::instance<Table>;
+  using cursor = detail::cursor<Table>;
+
+  static instance& self(sqlite3_vtab* table) noexcept { return *static_cast<instance*>(table); }
+  static cursor& self(sqlite3_vtab_cursor* c) noexcept { return *static_cast<cursor*>(c); }
+
+  template <class Body>
+  static int guarded(sqlite3_vtab* table, Body&& body) noexcept {
+    return guard(std::forward<Body>(body), [&](const char* text) { self(table).report(text); });
+  }
+
+  static int connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** out, char** message) noexcept {
+    auto& home = *static_cast<owner*>(aux);
+    const Api* api = home.api();
+    return guard(
+        [&] {
+          const std::string declaration = owner::declaration();
+          if (const int rc = api->declare_vtab(db, declaration.c_str()); rc != SQLITE_OK) return rc;
+          if constexpr (Table::risk == risk::direct_only) {
+            api->vtab_config(db, SQLITE_VTAB_DIRECTONLY);
+          } else if constexpr (Table::risk == risk::innocuous) {
+            api->vtab_config(db, SQLITE_VTAB_INNOCUOUS);
+          }
+          *out = make<instance>(api, home);
+          return SQLITE_OK;
+        },
+        [&](const char* text) { *message = api->mprintf("%s", text); });
+  }
+  static int disconnect(sqlite3_vtab* table) noexcept {
+    unmake(self(table).home->api(), &self(table));
+    return SQLITE_OK;
+  }
+  static int best_index(sqlite3_vtab* table, sqlite3_index_info* info) noexcept {
+    return guarded(table, [&] { return self(table).home->best_index(self(table), *info); });
+  }
+  static int open(sqlite3_vtab* table, sqlite3_vtab_cursor** out) noexcept {
+    return guarded(table, [&] { *out = make<cursor>(self(table).home->api()); });
+  }
+  static int close(sqlite3_vtab_cursor* c) noexcept {
+    unmake(self(c->pVtab).home->api(), &self(c));
+    return SQLITE_OK;
+  }
+  static int filter(sqlite3_vtab_cursor* c, int used, const char* plan, int, sqlite3_value** argv) noexcept {
+    return guarded(c->pVtab, [&] { self(c->pVtab).home->filter(self(c), used, plan, argv); });
+  }
+  static int next(sqlite3_vtab_cursor* c) noexcept {
+    return guarded(c->pVtab, [&] {
+      ++self(c).state->at;
+      ++self(c).state->number;
+    });
+  }
+  static int eof(sqlite3_vtab_cursor* c) noexcept { return !self(c).state || self(c).state->done(); }
+  static int column(sqlite3_vtab_cursor* c, sqlite3_context* context, int which) noexcept {
+    return guarded(c->pVtab, [&] { self(c->pVtab).home->column(self(c), context, which); });
+  }
+  static int rowid(sqlite3_vtab_cursor* c, sqlite3_int64* out) noexcept {
+    return guarded(c->pVtab, [&] { *out = self(c->pVtab).home->rowid(self(c)); });
+  }
+  static int update(sqlite3_vtab* table, int argc, sqlite3_value** argv, sqlite3_int64*) noexcept {
+    return guarded(table, [&] { self(table).home->write(argc, argv); });
+  }
+};
+
+template <class Table>
+const sqlite3_module* methods() noexcept {
+  using s = shims<Table>;
+  static constexpr sqlite3_module kMethods = [] {
+    sqlite3_module m{};
+    // iVersion tells SQLite which slots exist: 0 ends at xRename, 1 adds savepoints, 2 xShadowName, 4 xIntegrity.
+    // None of those is filled here, and a larger number would let a newer SQLite read past the end of this struct.
+    m.iVersion = 0;
+    m.xCreate = nullptr;  // eponymous only: no CREATE VIRTUAL TABLE
+    m.xConnect = s::connect;
+    m.xBestIndex = s::best_index;
+    m.xDisconnect = s::disconnect;
+    m.xDestroy = nullptr;
+    m.xOpen = s::open;
+    m.xClose = s::close;
+    m.xFilter = s::filter;
+    m.xNext = s::next;
+    m.xEof = s::eof;
+    m.xColumn = s::column;
+    m.xRowid = s::rowid;
+    m.xUpdate = module<Table>::writable() ? s::update : nullptr;
+    return m;
+  }();
+  return &kMethods;
+}
+
+}  // namespace detail
+
+/// The query of a table with this row and these columns: `const vtab::query<Row, columns>&` in scan().
+template <class Row, class Columns>
+using query = basic_query<Row, Columns>;
+
+/// Installs Table, constructed from args, as an eponymous virtual table of this connection. Returns a SQLite code;
+/// on failure the table is gone again. The table lives until the connection closes.
+template <class Table, class... Args>
+int install(const Api* api, sqlite3* db, Args&&... args) noexcept {
+  return guard(
+      [&] {
+        auto* owner = make<module<Table>>(api, api, std::forward<Args>(args)...);
+        // SQLite calls the destructor itself when it fails, so from here on it owns the table.
+        return api->create_module_v2(db, Table::name, detail::methods<Table>(), owner, [](void* p) {
+          auto* ended = static_cast<module<Table>*>(p);
+          unmake(ended->api(), ended);
+        });
+      },
+      [](const char*) {});
+}
+
+}  // namespace warden::vtab

@@ -1,0 +1,98 @@
+#include "registry.hpp"
+
+#include <algorithm>
+
+#include "clock.hpp"
+
+namespace warden {
+
+Connection::Connection(std::int64_t connection_id, const void* handle_identity, std::string file_name)
+    : id(connection_id), handle(handle_identity), file(std::move(file_name)), opened_at_ms(wall_ms()), opened_ns(monotonic_ns()) {}
+
+void Connection::ask_to_release(std::string_view reason) noexcept {
+  {
+    const std::lock_guard held(text_lock_);
+    ask_reason_ = reason;
+  }
+  asked_ns.store(monotonic_ns(), std::memory_order_relaxed);
+  ask(kRelease);
+}
+
+FixedText<62> Connection::ask_reason() const noexcept {
+  const std::lock_guard held(text_lock_);
+  return ask_reason_;
+}
+
+void Connection::set_label(std::string_view label) noexcept {
+  const std::lock_guard held(text_lock_);
+  label_ = label;
+}
+
+FixedText<62> Connection::label() const noexcept {
+  const std::lock_guard held(text_lock_);
+  return label_;
+}
+
+void Connection::note_release(std::int64_t bytes, std::int64_t now_ns) noexcept {
+  releases.fetch_add(1, std::memory_order_relaxed);
+  if (bytes > 0) released_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  released_ns.store(now_ns, std::memory_order_relaxed);
+}
+
+bool Connection::released_since_it_ran() const noexcept {
+  const std::int64_t released = released_ns.load(std::memory_order_relaxed);
+  return released != 0 && !activity.running() && released >= activity.ended_ns();
+}
+
+std::int64_t Connection::idle_ms(std::int64_t now_ns) const noexcept {
+  if (activity.running()) return 0;
+  const std::int64_t since = std::max(opened_ns, activity.ended_ns());
+  return std::max<std::int64_t>(0, now_ns - since) / 1'000'000;
+}
+
+std::vector<std::shared_ptr<Connection>>::const_iterator Registry::at_or_after(std::int64_t id) const noexcept {
+  return std::lower_bound(connections_.begin(), connections_.end(), id,
+                          [](const auto& connection, std::int64_t wanted) { return connection->id < wanted; });
+}
+
+void Registry::add(std::shared_ptr<Connection> connection) {
+  const std::lock_guard held(lock_);
+  const auto position = at_or_after(connection->id);
+  connections_.insert(position, std::move(connection));
+}
+
+void Registry::remove(std::int64_t id) noexcept {
+  std::shared_ptr<Connection> last;  // dropped after the lock: its destructor is not ours to run under it
+  const std::lock_guard held(lock_);
+  const auto position = at_or_after(id);
+  if (position == connections_.end() || (*position)->id != id) return;
+  last = *position;
+  connections_.erase(position);
+}
+
+std::shared_ptr<Connection> Registry::find(std::int64_t id) const noexcept {
+  const std::lock_guard held(lock_);
+  const auto position = at_or_after(id);
+  return position == connections_.end() || (*position)->id != id ? nullptr : *position;
+}
+
+std::shared_ptr<Connection> Registry::find_handle(const void* handle) const noexcept {
+  const std::lock_guard held(lock_);
+  for (const auto& connection : connections_) {
+    if (connection->handle == handle) return connection;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<Connection> Registry::after(std::int64_t id) const noexcept {
+  const std::lock_guard held(lock_);
+  const auto position = at_or_after(id + 1);
+  return position == connections_.end() ? nullptr : *position;
+}
+
+std::size_t Registry::size() const noexcept {
+  const std::lock_guard held(lock_);
+  return connections_.size();
+}
+
+}  // namespace warden

@@ -1,0 +1,67 @@
+// Carrying decisions out, and the record of it: what was measured before, what was done, what was measured after.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "registry.hpp"
+#include "policy.hpp"
+
+namespace warden {
+
+class Warden;
+
+/// What led to an action, for its row.
+struct Cause {
+  std::string_view reason;
+  std::int64_t measured_bytes = kUnknown;
+  std::int64_t threshold_bytes = kUnknown;
+};
+
+/// Releases `connection` if that can be done now from this thread, and records it; bytes given back. Else asks it to
+/// release at its next safe point and returns nothing. With dry_run only the record is made. Any thread.
+std::optional<std::int64_t> release(Warden& warden, Connection& connection, const Cause& cause, bool dry_run) noexcept;
+
+/// The same on the connection's own thread, which is inside SQLite: `give_back` returns the bytes that the cache fell by.
+template <class GiveBack>
+std::int64_t release_own(Warden& warden, Connection& connection, const Cause& cause, GiveBack&& give_back) noexcept;
+
+/// Trims the allocator and records it; bytes that resident memory fell by (0 with dry_run). Any thread; other threads'
+/// malloc may wait meanwhile.
+std::int64_t trim(Warden& warden, const Cause& cause, bool dry_run) noexcept;
+
+/// What malloc plausibly holds back, resident and free; 0 where it does not tell. Walks malloc's free lists with its
+/// locks held: not for every tick. Any thread.
+std::int64_t held_back(Warden& warden) noexcept;
+
+namespace detail {
+
+/// Measures around an action and writes its row.
+class Record {
+ public:
+  Record(Warden& warden, Action action, const Connection* connection, const Cause& cause) noexcept;
+  /// Writes the row; bytes that resident memory fell by.
+  std::int64_t done(bool dry_run) noexcept;
+  std::int64_t rss_before() const noexcept { return event_.rss_before_bytes; }
+
+ private:
+  Warden& warden_;
+  Event event_;
+  std::int64_t began_ns_;
+};
+
+void after_release(Warden& warden, Connection& connection, std::int64_t bytes) noexcept;
+
+}  // namespace detail
+
+template <class GiveBack>
+std::int64_t release_own(Warden& warden, Connection& connection, const Cause& cause, GiveBack&& give_back) noexcept {
+  detail::Record record(warden, Action::release, &connection, cause);
+  const std::int64_t bytes = give_back();
+  record.done(false);
+  detail::after_release(warden, connection, bytes);
+  return bytes;
+}
+
+}  // namespace warden

@@ -1,0 +1,149 @@
+#include "warden.hpp"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "allocator.hpp"
+
+namespace warden {
+namespace {
+
+Warden* the_warden = nullptr;
+
+}  // namespace
+
+Warden& Warden::instance() {
+  static std::mutex lock;
+  const std::lock_guard held(lock);
+  if (the_warden != nullptr) return *the_warden;
+  auto made = std::make_unique<Warden>(Files(), environ);
+  allocator_name();  // looked up now: a tick must not allocate
+  the_warden = made.release();
+  ::pthread_atfork([] { the_warden->before_fork(); }, [] { the_warden->after_fork(false); },
+                   [] { the_warden->after_fork(true); });
+  std::atexit([] { the_warden->watchdog().stop_for_good(); });
+  return *the_warden;
+}
+
+Warden::Warden(Files files, const char* const* environment) : sampler_(std::move(files)), watchdog_(*this) {
+  settings.read_environment(environment);
+  read_system();
+  const Settings now = current();
+  journal.resize(static_cast<std::size_t>(now.event_rows), static_cast<std::size_t>(now.history_rows));
+}
+
+Settings Warden::current() noexcept {
+  const std::lock_guard held(resolved_lock_);
+  const std::uint64_t generation = settings.generation();
+  const std::int64_t limit = memory_limit_bytes();
+  if (generation != resolved_generation_ || limit != resolved_limit_) {
+    resolved_ = settings.resolve(limit);
+    resolved_generation_ = generation;
+    resolved_limit_ = limit;
+  }
+  return resolved_;
+}
+
+void Warden::settings_changed() {
+  const Settings now = current();
+  journal.resize(static_cast<std::size_t>(now.event_rows), static_cast<std::size_t>(now.history_rows));
+  apply_limits(now);
+  if (now.watchdog && registry.size() > 0) watchdog_.ensure_running();
+  watchdog_.wake(true);
+}
+
+SystemReading Warden::read_system() noexcept {
+  const std::lock_guard held(system_lock_);
+  const SystemReading reading = sampler_.read();
+  memory_limit_.store(reading.memory_limit_bytes, std::memory_order_relaxed);
+  return reading;
+}
+
+int Warden::cgroup_version() noexcept {
+  const std::lock_guard held(system_lock_);
+  return sampler_.cgroup().version();
+}
+
+std::string Warden::cgroup_directory() {
+  const std::lock_guard held(system_lock_);
+  return sampler_.cgroup().directory();
+}
+
+std::string Warden::pressure_path() {
+  const std::lock_guard held(system_lock_);
+  return sampler_.cgroup().pressure_path();
+}
+
+void Warden::relocate() noexcept {
+  const std::lock_guard held(system_lock_);
+  sampler_.relocate();
+}
+
+bool Warden::add_engine(Engine* engine) noexcept {
+  const std::size_t count = engines_count_.load(std::memory_order_relaxed);
+  if (count == kMostEngines) return false;
+  engines_[count] = engine;
+  engines_count_.store(count + 1, std::memory_order_release);
+  return true;
+}
+
+std::int64_t Warden::sqlite_bytes() noexcept {
+  std::int64_t total = 0;
+  each_engine([&](Engine& engine) { total += engine.memory_used().value_or(0); });
+  for (auto c = registry.after(0); c != nullptr; c = registry.after(c->id)) {
+    if (c->accounted()) continue;
+    for (const auto* part : {&c->figures.cache_bytes, &c->figures.schema_bytes, &c->figures.statement_bytes}) {
+      total += std::max<std::int64_t>(0, part->load(std::memory_order_relaxed));
+    }
+  }
+  return total;
+}
+
+bool Warden::accounted() noexcept {
+  bool any = false;
+  each_engine([&](Engine& engine) { any = any || (engine.connections > 0 && engine.memory_used().has_value()); });
+  return any;
+}
+
+void Warden::apply_limits(const Settings& now) noexcept {
+  int in_use = 0;
+  each_engine([&](Engine& engine) { in_use += engine.connections > 0; });
+  each_engine([&](Engine& engine) {
+    if (engine.connections == 0) return;
+    const std::int64_t soft = now.soft_limit_bytes / std::max(1, in_use);
+    const std::int64_t hard = now.hard_limit_bytes / std::max(1, in_use);
+    if (now.dry_run || !engine.apply_limits(soft, hard)) return;
+    Event event;
+    event.action = Action::limit;
+    event.reason = "settings";
+    event.threshold_bytes = engine.soft_limit().value_or(kUnknown);
+    event.measured_bytes = engine.memory_used().value_or(kUnknown);
+    journal.record(event);
+  });
+}
+
+void Warden::before_fork() noexcept {
+  watchdog_.lock_for_fork();
+  system_lock_.lock();
+  resolved_lock_.lock();
+  settings.fork_lock().lock();
+  registry.fork_lock().lock();
+  journal.fork_lock().lock();
+  engines_at_fork_ = engines_count_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < engines_at_fork_; ++i) engines_[i]->fork_lock().lock();
+}
+
+void Warden::after_fork(bool in_child) noexcept {
+  for (std::size_t i = 0; i < engines_at_fork_; ++i) engines_[i]->fork_lock().unlock();
+  journal.fork_lock().unlock();
+  registry.fork_lock().unlock();
+  settings.fork_lock().unlock();
+  resolved_lock_.unlock();
+  system_lock_.unlock();
+  watchdog_.unlock_after_fork(in_child);
+}
+
+}  // namespace warden

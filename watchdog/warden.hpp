@@ -1,0 +1,122 @@
+// The warden of a process: its parts, put together once, and what is common to all of them.
+//
+// Order of locks, outermost first. Nobody takes one to the left while holding one to the right, and nothing of the
+// host's is waited for while any of them is held:
+//
+//   Watchdog::control  ->  Watchdog::tick  ->  a connection's handle lock  ->  { Warden::system, Warden::resolved,
+//   SettingsStore, Registry, Journal, a connection's texts }: leaves, held to copy
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "registry.hpp"
+#include "journal.hpp"
+#include "sampler.hpp"
+#include "settings.hpp"
+#include "watchdog.hpp"
+
+namespace warden {
+
+/// One copy of SQLite in this process, as the watchdog sees it. Thread-safe: all members may be called from any thread,
+/// and answer "unknown" where this copy does not allow that. Never destroyed.
+class Engine {
+ public:
+  Engine() = default;
+  virtual ~Engine() = default;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// sqlite3_memory_used and _highwater; empty where accounting is off, or this copy has no mutexes.
+  virtual std::optional<std::int64_t> memory_used() noexcept = 0;
+  virtual std::optional<std::int64_t> memory_peak() noexcept = 0;
+  /// Puts heap limits in force, 0 = as the host had it. Never raises a lower limit that the host set. True if a limit
+  /// changed by this.
+  virtual bool apply_limits(std::int64_t soft_bytes, std::int64_t hard_bytes) noexcept = 0;
+  /// The soft limit in force; 0 = none, empty = unknown.
+  virtual std::optional<std::int64_t> soft_limit() noexcept = 0;
+  /// A leaf lock that must be free in a child after fork().
+  virtual std::mutex& fork_lock() noexcept = 0;
+
+  std::atomic<int> connections{0};
+};
+
+/// Settings, open connections, journal, copies of SQLite and the thread. Thread-safe.
+class Warden {
+ public:
+  static constexpr std::size_t kMostEngines = 8;
+
+  /// The process's own, made at first use from the machine's files and the environment; never destroyed, so that
+  /// whatever runs late in the life of the process can still use it. Throws std::bad_alloc while it can't be made.
+  static Warden& instance();
+
+  /// For tests: another root, another environment ("NAME=value" strings, NULL-terminated).
+  Warden(Files files, const char* const* environment);
+
+  SettingsStore settings;
+  Registry registry;
+  Journal journal;
+
+  /// Settings as numbers, for the memory this process can have now.
+  Settings current() noexcept;
+  /// To be called after a change of settings: limits, sizes of rings, the thread. Throws std::bad_alloc.
+  void settings_changed();
+
+  /// Reads the system. Waits at most for another reading, some 50 us.
+  SystemReading read_system() noexcept;
+  ProcessReading read_process() const noexcept { return sampler_.read_process(); }
+  /// The smallest of physical memory and cgroup limits at the last reading; 0 = unknown.
+  std::int64_t memory_limit_bytes() const noexcept { return memory_limit_.load(std::memory_order_relaxed); }
+  int cgroup_version() noexcept;
+  std::string cgroup_directory();
+  /// The cgroup's memory.pressure, or "". Throws std::bad_alloc.
+  std::string pressure_path();
+  /// Finds the cgroup anew.
+  void relocate() noexcept;
+
+  /// False for the ninth.
+  bool add_engine(Engine* engine) noexcept;
+  /// Calls f(Engine&) for each.
+  template <class F>
+  void each_engine(F&& f) {
+    for (std::size_t i = 0; i < engines_count_.load(std::memory_order_acquire); ++i) f(*engines_[i]);
+  }
+  /// What SQLite uses in this process: as it accounts for it, and the measured caches where it does not.
+  std::int64_t sqlite_bytes() noexcept;
+  /// True where some copy with open connections accounts for its memory.
+  bool accounted() noexcept;
+  /// Puts the heap limits in force on every copy that has connections; the budget is shared out among them.
+  void apply_limits(const Settings& now) noexcept;
+
+  /// Memory was given back to malloc: the next look considers a trim.
+  void note_freed() noexcept { freed_.store(true, std::memory_order_relaxed); }
+  std::atomic<bool>& freed() noexcept { return freed_; }
+
+  Watchdog& watchdog() noexcept { return watchdog_; }
+
+  // Around fork(): see Watchdog. The child keeps everything but the thread.
+  void before_fork() noexcept;
+  void after_fork(bool in_child) noexcept;
+
+ private:
+  std::mutex system_lock_;  // guards sampler_ against relocate()
+  Sampler sampler_;
+  std::atomic<std::int64_t> memory_limit_{0};
+
+  std::mutex resolved_lock_;
+  Settings resolved_;
+  std::uint64_t resolved_generation_ = 0;
+  std::int64_t resolved_limit_ = -1;
+
+  std::array<Engine*, kMostEngines> engines_{};
+  std::atomic<std::size_t> engines_count_{0};
+  std::size_t engines_at_fork_ = 0;
+  std::atomic<bool> freed_{false};
+  Watchdog watchdog_;
+};
+
+}  // namespace warden

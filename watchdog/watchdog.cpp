@@ -1,0 +1,292 @@
+#include "watchdog.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+
+#include "clock.hpp"
+#include "registry.hpp"
+#include "relief.hpp"
+#include "warden.hpp"
+
+namespace warden {
+namespace {
+
+/// Enough for a look, and small beside the budget: what is touched of it is what counts. Sanitizers need more.
+constexpr std::size_t kStackBytes = 512 * 1024;
+/// An unhurried wake-up does not shorten the time between two looks below this.
+constexpr std::int64_t kUnhurriedMs = 50;
+/// How often the cgroup is looked for anew: a service manager may move the process.
+constexpr std::int64_t kRelocateMs = 60'000;
+constexpr std::int64_t kSampleMs = 1000;
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max() / 2;
+
+}  // namespace
+
+bool Watchdog::ensure_running() noexcept {
+  if (running()) return true;
+  const std::lock_guard held(control_lock_);
+  if (running()) return true;
+  if (ended_for_good_ || !warden_.current().watchdog) return false;
+  if (joinable_) {
+    ::pthread_join(thread_, nullptr);  // it has ended by itself, or is about to return
+    joinable_ = false;
+  }
+  int fd = wake_fd_.load();
+  if (fd < 0) {
+    fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0) {
+      start_error_ = errno;
+      return false;
+    }
+    wake_fd_.store(fd);
+  }
+  stop_.store(false);
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setstacksize(&attributes, kStackBytes);
+  // The thread inherits the mask: no signal of the host's is ever delivered to it.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  running_.store(true, std::memory_order_release);
+  start_error_ = ::pthread_create(&thread_, &attributes, &thread_main, this);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ::pthread_attr_destroy(&attributes);
+  joinable_ = start_error_ == 0;
+  if (!joinable_) running_.store(false, std::memory_order_release);
+  return joinable_;
+}
+
+void* Watchdog::thread_main(void* self) {
+  ::pthread_setname_np(::pthread_self(), "warden");
+  static_cast<Watchdog*>(self)->run();
+  return nullptr;
+}
+
+void Watchdog::run() noexcept {
+  try {
+    const std::string path = warden_.pressure_path();
+    const std::lock_guard held(tick_lock_);
+    pressure_.open(Files(), path, PressureRequest::from_environment());
+  } catch (const std::bad_alloc&) {
+    // Then nothing wakes us early; the ratio is still read at every look.
+  }
+  while (!stop_.load(std::memory_order_acquire)) {
+    const std::int64_t wait_ms = tick();
+    if (!warden_.current().watchdog) break;
+    sleep(wait_ms);
+  }
+  const std::lock_guard held(tick_lock_);
+  pressure_.close();
+  running_.store(false, std::memory_order_release);
+}
+
+void Watchdog::sleep(std::int64_t wait_ms) noexcept {
+  // The watch is this thread's own: nobody else opens or closes it while the thread runs.
+  std::array<pollfd, 2> wait{{{wake_fd_.load(), POLLIN, 0}, {pressure_.fd(), pressure_.events(), 0}}};
+  const std::int64_t until_ns = last_look_ns_ + wait_ms * 1'000'000;
+  bool woken = false;
+  while (!stop_.load(std::memory_order_acquire)) {
+    const std::int64_t now_ns = monotonic_ns();
+    std::int64_t left_ns = until_ns - now_ns;
+    if (woken) left_ns = std::min(left_ns, last_look_ns_ + kUnhurriedMs * 1'000'000 - now_ns);
+    if (left_ns <= 0) return;
+    const timespec left{left_ns / 1'000'000'000, left_ns % 1'000'000'000};
+    const int ready = ::ppoll(wait.data(), wait.size(), &left, nullptr);
+    if (ready <= 0) continue;
+    if (wait[0].revents != 0) {
+      std::uint64_t count = 0;
+      [[maybe_unused]] const auto size = ::read(wait[0].fd, &count, sizeof(count));
+      wake_pending_.store(false, std::memory_order_release);
+      woken = true;
+      if (wake_urgent_.exchange(false)) return;
+    }
+    if (wait[1].revents != 0) {
+      pressure_signal_ = pressure_.consume(wait[1].revents) || pressure_signal_;
+      wait[1].fd = pressure_.fd();
+      if (pressure_signal_) return;
+    }
+  }
+}
+
+void Watchdog::wake(bool urgent) noexcept {
+  if (urgent) wake_urgent_.store(true);
+  const int fd = wake_fd_.load();
+  if (fd < 0 || (wake_pending_.exchange(true) && !urgent)) return;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto size = ::write(fd, &one, sizeof(one));
+}
+
+void Watchdog::stop_for_good() noexcept {
+  const std::lock_guard held(control_lock_);
+  ended_for_good_ = true;
+  if (!joinable_) return;
+  stop_.store(true, std::memory_order_release);
+  wake(true);
+  ::pthread_join(thread_, nullptr);
+  joinable_ = false;
+}
+
+std::int64_t Watchdog::tick() noexcept {
+  const std::lock_guard held(tick_lock_);
+  const std::int64_t now_ns = monotonic_ns();
+  const std::int64_t now_ms = now_ns / 1'000'000;
+  last_look_ns_ = now_ns;
+  if (now_ms - last_relocated_ms_ >= kRelocateMs) {
+    if (last_relocated_ms_ != 0) warden_.relocate();
+    last_relocated_ms_ = now_ms;
+  }
+  const SystemReading system = warden_.read_system();
+  const Settings settings = warden_.current();  // after the reading: a share is of the limit as it is now
+  warden_.apply_limits(settings);
+
+  Reading reading;
+  reading.now_ms = now_ms;
+  reading.pressure_ratio = system.pressure_ratio.value_or(0);
+  reading.pressure_signal = pressure_signal_;
+  pressure_signal_ = false;
+  take_readings(now_ns, reading);
+
+  const std::size_t decisions = decide(settings, reading, memory_, connections_, decisions_);
+  act(settings, decisions);
+  trim_if_due(settings, reading);
+  sample(settings, reading, system);
+  looks_.fetch_add(1, std::memory_order_relaxed);
+  return next_look_ms(settings, reading, memory_, connections_);
+}
+
+void Watchdog::take_readings(std::int64_t now_ns, Reading& reading) noexcept {
+  connections_.clear();
+  try {
+    const std::size_t expected = warden_.registry.size();
+    if (connections_.capacity() < expected) connections_.reserve(expected + expected / 2 + 16);
+    if (decisions_.size() < connections_.capacity()) decisions_.resize(connections_.capacity());
+  } catch (const std::bad_alloc&) {
+    // Then those that there is room for are looked after.
+  }
+  for (auto c = warden_.registry.after(0); c != nullptr; c = warden_.registry.after(c->id)) {
+    if (connections_.size() == connections_.capacity()) break;
+    const bool running = c->activity.running();
+    const std::int64_t sampled_ns = c->figures.sampled_ns.load(std::memory_order_relaxed);
+    if (c->touchable() && (running || sampled_ns == 0 || sampled_ns <= c->activity.ended_ns())) {
+      c->try_measure(Depth::cache);
+    }
+    const std::int64_t asked_ns = c->asked_ns.load(std::memory_order_relaxed);
+    ConnectionReading one;
+    one.id = c->id;
+    one.cache_bytes = std::max<std::int64_t>(0, c->figures.cache_bytes.load(std::memory_order_relaxed));
+    one.idle_ms = c->idle_ms(now_ns);
+    one.asked_ago_ms = asked_ns == 0 ? kNever : (now_ns - asked_ns) / 1'000'000;
+    one.running = c->activity.running();
+    one.stale = one.running && sampled_ns < c->activity.look(nullptr).started_ns;
+    one.touchable = c->touchable();
+    one.released = c->released_since_it_ran() || (!one.touchable && c->is_asked(Connection::kRelease));
+    reading.running += one.running;
+    connections_.push_back(one);
+  }
+  reading.sqlite_bytes = warden_.sqlite_bytes();
+}
+
+void Watchdog::act(const Settings& settings, std::size_t decisions) noexcept {
+  for (std::size_t i = 0; i < decisions; ++i) {
+    const Decision& d = decisions_[i];
+    const auto connection = warden_.registry.find(d.connection_id);
+    if (connection == nullptr) continue;
+    release(warden_, *connection, {d.reason, d.measured_bytes, d.threshold_bytes}, settings.dry_run);
+  }
+}
+
+void Watchdog::trim_if_due(const Settings& settings, Reading& reading) noexcept {
+  reading.freed = warden_.freed().load(std::memory_order_relaxed);
+  if (settings.trim == TrimMode::never || (!reading.freed && settings.trim != TrimMode::always)) return;
+  if (memory_.trimmed_ms >= 0 &&
+      reading.now_ms - memory_.trimmed_ms < settings.trim_interval_ms + memory_.trim_pause_ms) {
+    // Not yet; ask malloc when it may be acted upon. Until then next_look_ms should count on a trim.
+    reading.held_back_bytes = settings.trim_above_bytes + 1;
+    return;
+  }
+  warden_.freed().store(false, std::memory_order_relaxed);
+  reading.held_back_bytes = held_back(warden_);
+  if (!wants_trim(settings, reading, memory_)) {
+    reading.freed = false;
+    return;
+  }
+  const std::int64_t returned =
+      trim(warden_, {"after release", reading.held_back_bytes, settings.trim_above_bytes}, settings.dry_run);
+  note_trim(memory_, reading.now_ms, reading.held_back_bytes, returned);
+  reading.held_back_bytes = std::max<std::int64_t>(0, reading.held_back_bytes - returned);
+  reading.freed = false;
+}
+
+void Watchdog::sample(const Settings& settings, const Reading& reading, const SystemReading& system) noexcept {
+  const Level level = level_of(settings, reading, memory_);
+  if (level == last_level_ && reading.now_ms - last_sample_ms_ < kSampleMs - kUnhurriedMs &&
+      settings.sample_interval_ms == 0) {
+    return;
+  }
+  last_level_ = level;
+  last_sample_ms_ = reading.now_ms;
+  Sample row;
+  row.at_ms = wall_ms();
+  row.level = level;
+  row.sqlite_bytes = reading.sqlite_bytes;
+  row.rss_bytes = system.rss_bytes.value_or(kUnknown);
+  row.allocator_free_bytes = reading.held_back_bytes;
+  row.connections = static_cast<std::int32_t>(connections_.size());
+  row.active = reading.running;
+  row.pressure_ratio = system.pressure_ratio.value_or(-1);
+  warden_.journal.record(row);
+}
+
+std::string Watchdog::status() {
+  if (running()) return "the thread \"warden\" runs";
+  if (!warden_.current().watchdog) return "switched off by the setting watchdog";
+  const std::lock_guard held(control_lock_);
+  if (start_error_ != 0) return "the thread could not be started: " + std::string(std::strerror(start_error_));
+  return ended_for_good_ ? "the process is exiting" : "not started yet";
+}
+
+std::string Watchdog::pressure_status() {
+  const std::lock_guard held(tick_lock_);
+  return pressure_.status();
+}
+
+std::int64_t Watchdog::cpu_ns() noexcept {
+  const std::lock_guard held(control_lock_);
+  clockid_t clock{};
+  timespec used{};
+  if (!joinable_ || !running() || ::pthread_getcpuclockid(thread_, &clock) != 0 || ::clock_gettime(clock, &used) != 0) {
+    return 0;
+  }
+  return std::int64_t{used.tv_sec} * 1'000'000'000 + used.tv_nsec;
+}
+
+void Watchdog::lock_for_fork() noexcept {
+  control_lock_.lock();
+  tick_lock_.lock();
+}
+
+void Watchdog::unlock_after_fork(bool in_child) noexcept {
+  if (in_child) {
+    // The thread stayed behind with the parent, and so did what it slept on.
+    joinable_ = false;
+    running_.store(false, std::memory_order_release);
+    if (const int fd = wake_fd_.exchange(-1); fd >= 0) ::close(fd);
+    wake_pending_.store(false);
+    wake_urgent_.store(false);
+    pressure_.close();
+  }
+  tick_lock_.unlock();
+  control_lock_.unlock();
+}
+
+}  // namespace warden
