@@ -1,5 +1,7 @@
 #include "connection.hpp"
 
+#include <string.h>
+
 #include "clock.hpp"
 #include "error.hpp"
 #include "function.hpp"
@@ -18,6 +20,13 @@ constexpr std::int64_t kCrumbBytes = 64 * 1024;
 constexpr int kProgressInstructions = 1000;
 /// A pragma that fails this often (a locked or unreadable database) is given up.
 constexpr int kApplyAttempts = 8;
+
+/// True for a PRAGMA that may set what the settings cache_size and temp_store set. A hint: more than those may pass.
+bool touches_applied_pragma(const char* sql) noexcept {
+  while (*sql == ' ' || *sql == '\t' || *sql == '\n' || *sql == '\r') ++sql;
+  return ::strncasecmp(sql, "PRAGMA", 6) == 0 && ::strpbrk(sql, "=(") != nullptr &&
+         (::strcasestr(sql, "cache_size") != nullptr || ::strcasestr(sql, "temp_store") != nullptr);
+}
 
 std::int64_t warden_connection_id(SqliteConnection& self) {
   self.own_call();
@@ -166,6 +175,12 @@ void SqliteConnection::began(sqlite3_stmt* statement, const char* sql) noexcept 
   if (internal_ || sql != api()->sql(statement)) return;
   unseen_beginning_ = false;
   if (lost_.load(std::memory_order_relaxed)) lost_.store(false, std::memory_order_relaxed);
+  if (applied_any_ && touches_applied_pragma(sql)) {
+    // The host sets what the settings have set, as many do right after opening: the settings have the last word.
+    applied_cache_kib_.reset();
+    applied_temp_store_ = TempStore::keep;
+    ask(kApply);
+  }
   activity.begin(statement, sql, monotonic_ns());
 }
 
@@ -299,6 +314,7 @@ bool SqliteConnection::own_apply(bool opening) noexcept {
       done = false;
     }
   }
+  applied_any_ = now.cache_size_kib.has_value() || now.temp_store != TempStore::keep;
   if (ran) {
     Event event;
     event.action = Action::apply;

@@ -84,6 +84,7 @@ class SqliteConnection final : public Connection {
   bool unseen_beginning_ = true;  // hooks were taken while a statement ran: its beginning was not seen
   std::optional<std::int64_t> applied_cache_kib_;
   TempStore applied_temp_store_ = TempStore::keep;
+  bool applied_any_ = false;  // cache_size or temp_store is not "keep"
   int apply_attempts_ = 0;
 };
 

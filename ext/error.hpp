@@ -11,11 +11,12 @@
 
 namespace warden::vtab {
 
-/// An error with the SQLite result code it becomes. Throw it with a text that names the thing, says what was wrong
-/// and what would be right; everything else that is thrown becomes SQLITE_NOMEM, SQLITE_ERROR or SQLITE_INTERNAL.
+/// An error with the SQLite result code it becomes (SQLITE_OK is no error, and becomes SQLITE_ERROR). Throw it with a
+/// text that names the thing, says what was wrong and what would be right; everything else that is thrown becomes
+/// SQLITE_NOMEM, SQLITE_ERROR or SQLITE_INTERNAL.
 class error : public std::runtime_error {
  public:
-  explicit error(const std::string& what, int code = SQLITE_ERROR) : std::runtime_error(what), code_(code) {}
+  explicit error(const std::string& what, int code = SQLITE_ERROR) : std::runtime_error(what), code_(code == SQLITE_OK ? SQLITE_ERROR : code) {}
   int code() const noexcept { return code_; }
 
  private:

@@ -5,7 +5,8 @@
 //
 // makes warden_size(text) and warden_size(text, whole_bytes). The strings after the function name its arguments in
 // error texts: "warden_size: text must be text, not integer". An argument that is a std::optional may be left out or
-// NULL; vtab::value takes anything. A first parameter that is a non-const reference is the user object of the target.
+// NULL; vtab::value takes anything. Arguments come by value or const reference; a std::string_view is valid during the
+// call. A first parameter that is a non-const reference is the user object of the target.
 // The result may be any type of value.hpp; an empty optional is NULL. Exceptions become SQL errors.
 //
 // SQLite hands a function nothing but a sqlite3_context, and to ask that for anything needs the routines of the very
@@ -42,20 +43,20 @@ namespace detail {
 template <class F>
 struct signature;
 
-template <class R, class... P>
-struct signature<R (*)(P...)> {
+template <class R, bool Noexcept, class... P>
+struct signature<R (*)(P...) noexcept(Noexcept)> {
   using result = R;
   static constexpr bool has_user = false;
-  using parameters = std::tuple<P...>;
+  using parameters = std::tuple<std::remove_cvref_t<P>...>;
 };
 
-template <class R, class User, class... P>
+template <class R, bool Noexcept, class User, class... P>
   requires(!std::is_const_v<User>)
-struct signature<R (*)(User&, P...)> {
+struct signature<R (*)(User&, P...) noexcept(Noexcept)> {
   using result = R;
   static constexpr bool has_user = true;
   using user = User;
-  using parameters = std::tuple<P...>;
+  using parameters = std::tuple<std::remove_cvref_t<P>...>;
 };
 
 template <class F>
@@ -93,10 +94,9 @@ struct scalar {
     auto converted = sql_type<plain>::get(given);
     if (!converted) {
       constexpr std::array<std::string_view, count> names{ArgumentNames.view()...};
-      throw error(std::string(Name.view()) + ": " + std::string(names[I]) + " must be " + sql_type<plain>::wording +
-                  ", not " + given.type_name());
+      throw error(std::string(Name.view()) + ": " + std::string(names[I]) + " " + refusal<plain>(given));
     }
-    return *converted;
+    return static_cast<plain>(*converted);
   }
 
   template <int Slot>
@@ -135,16 +135,20 @@ struct scalar {
 
 /// Defines the SQL function Name on the target's connection, once per number of arguments that Fn allows. `flags`:
 /// SQLITE_INNOCUOUS, SQLITE_DIRECTONLY, SQLITE_DETERMINISTIC. With `end`, it is called with the user object when the
-/// connection closes or the function is replaced, and at once if this fails; allowed for a function of one arity.
-/// Returns a SQLite code.
+/// connection closes or the function is replaced, and at once if this fails; a function of several arities can't have
+/// one (SQLITE_MISUSE, like a slot that there is not). Returns a SQLite code.
 template <fixed_string Name, auto Fn, fixed_string... ArgumentNames>
 int define(const Target& target, int flags, void (*end)(void*) = nullptr) noexcept {
   using made = detail::scalar<Name, Fn, ArgumentNames...>;
   using count = detail::arity<typename made::parameters>;
+  if (target.slot < 0 || target.slot >= kSlots || (end != nullptr && count::least != count::most)) {
+    if (end != nullptr) end(target.user);
+    return SQLITE_MISUSE;
+  }
   for (int n = count::least; n <= count::most; ++n) {
     const int rc = target.api->create_function_v2(target.db, Name.text, n, SQLITE_UTF8 | flags, target.user,
                                                   made::callbacks[static_cast<std::size_t>(target.slot)], nullptr,
-                                                  nullptr, n == count::least ? end : nullptr);
+                                                  nullptr, end);
     if (rc != SQLITE_OK) return rc;
   }
   return SQLITE_OK;

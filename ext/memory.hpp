@@ -24,6 +24,7 @@ struct Allocator {
   Allocator(const Allocator<U>& other) noexcept : api(other.api) {}
 
   T* allocate(std::size_t count) {
+    static_assert(alignof(T) <= 8, "SQLite's allocator promises 8-byte alignment");
     if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) throw std::bad_array_new_length();
     void* memory = api->malloc64(count * sizeof(T));
     if (memory == nullptr) throw std::bad_alloc();

@@ -9,12 +9,14 @@
 
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include "error.hpp"
 #include "memory.hpp"
 #include "sqlite_api.hpp"
 
@@ -36,13 +38,21 @@ class value {
     if (text == nullptr) throw std::bad_alloc();
     return {reinterpret_cast<const char*>(text), static_cast<std::size_t>(api_->value_bytes(raw_))};
   }
-  /// The bytes of a TEXT or BLOB as they are stored, without conversion.
-  std::string_view as_bytes() const noexcept {
+  /// The bytes of a TEXT or BLOB as they are stored, without conversion. Throws std::bad_alloc.
+  std::string_view as_bytes() const {
     const void* bytes = api_->value_blob(raw_);
     const auto size = static_cast<std::size_t>(api_->value_bytes(raw_));
+    if (bytes == nullptr && size > 0) throw std::bad_alloc();  // a zeroblob that could not be spelt out
     return bytes == nullptr ? std::string_view{} : std::string_view{static_cast<const char*>(bytes), size};
   }
-  /// True in an UPDATE for a column that the statement did not name.
+  /// True for a TEXT in UTF-16: the database is encoded so, and its BINARY order is that of UTF-16 bytes. To be asked
+  /// first: as_text() converts in place.
+  bool is_utf16() const {
+    if (type() != SQLITE_TEXT) return false;
+    const std::string stored(as_bytes());
+    return stored != as_text();
+  }
+  /// True in the update() of a table that `tells_unchanged`, for a column that the statement did not name.
   bool is_unchanged() const noexcept { return api_->value_nochange(raw_) != 0; }
   /// "integer", "real", "text", "blob" or "NULL": for error texts.
   const char* type_name() const noexcept {
@@ -76,13 +86,18 @@ struct sql_type<T> {
   static constexpr const char* decl = "INTEGER";
   static constexpr const char* wording = "an integer";
   using stored = T;
+  static constexpr bool outgrows = std::is_unsigned_v<T> && sizeof(T) >= sizeof(std::int64_t);
+  static constexpr T least = std::numeric_limits<T>::min();
+  static constexpr T most = outgrows ? static_cast<T>(std::numeric_limits<std::int64_t>::max())
+                                     : std::numeric_limits<T>::max();
   static void put(const Api* api, sqlite3_context* context, T number) {
+    if (number > most) throw error(std::to_string(number) + " is more than an INTEGER of SQL can be");
     api->result_int64(context, static_cast<sqlite3_int64>(number));
   }
   static std::optional<T> get(const value& v) {
     if (v.type() != SQLITE_INTEGER) return std::nullopt;
     const std::int64_t number = v.as_int64();
-    if (!std::in_range<std::conditional_t<std::same_as<T, bool>, unsigned char, T>>(number)) return std::nullopt;
+    if (number < static_cast<std::int64_t>(least) || number > static_cast<std::int64_t>(most)) return std::nullopt;
     return static_cast<T>(number);
   }
 };
@@ -97,7 +112,7 @@ struct sql_type<double> {
     if (v.type() == SQLITE_FLOAT) return v.as_double();
     constexpr std::int64_t kExact = std::int64_t{1} << 53;  // integers beyond it are not all doubles
     if (v.type() != SQLITE_INTEGER || v.as_int64() > kExact || v.as_int64() < -kExact) return std::nullopt;
-    return v.as_double();
+    return static_cast<double>(v.as_int64());
   }
 };
 
@@ -117,6 +132,7 @@ struct sql_type<std::string_view> {
   }
 };
 
+/// A NULL pointer of C is NULL.
 template <class T>
   requires std::same_as<T, std::string> || std::same_as<T, string> || std::same_as<T, const char*>
 struct sql_type<T> {
@@ -124,6 +140,9 @@ struct sql_type<T> {
   static constexpr const char* wording = "text";
   using stored = string;
   static void put(const Api* api, sqlite3_context* context, const T& text) {
+    if constexpr (std::is_pointer_v<T>) {
+      if (text == nullptr) return api->result_null(context);
+    }
     sql_type<std::string_view>::put(api, context, std::string_view(text));
   }
   static std::optional<std::string_view> get(const value& v) { return sql_type<std::string_view>::get(v); }
@@ -134,6 +153,7 @@ template <>
 struct sql_type<value> {
   static constexpr const char* decl = "";
   static constexpr const char* wording = "a value";
+  using stored = void;  // it ends with the call that brought it, so no column and no argument of a table is one
   static void put(const Api* api, sqlite3_context* context, const value& v) { api->result_value(context, v.raw()); }
   static std::optional<value> get(const value& v) { return v; }
 };
@@ -164,6 +184,21 @@ struct unwrap<std::optional<T>> {
   using type = T;
   static constexpr bool is_optional = true;
 };
+
+/// What an error says of a value that sql_type<T>::get refused: "must be an integer, not text".
+template <class T>
+std::string refusal(const value& v) {
+  const std::string must = std::string("must be ") + sql_type<T>::wording;
+  if constexpr (std::integral<T>) {
+    if (v.type() == SQLITE_INTEGER) {
+      return must + " from " + std::to_string(sql_type<T>::least) + " to " + std::to_string(sql_type<T>::most) +
+             ", not " + std::to_string(v.as_int64());
+    }
+  } else if constexpr (std::floating_point<T>) {
+    if (v.type() == SQLITE_INTEGER) return must + " that a REAL can be, not " + std::to_string(v.as_int64());
+  }
+  return must + ", not " + v.type_name();
+}
 
 /// A text that is a template argument: names of columns, arguments and functions.
 template <std::size_t N>

@@ -1,6 +1,9 @@
 // Virtual tables as C++ structs: a table is a struct with a row type, a list of columns and a scan. Header-only.
 //
-//   struct Sample { std::int64_t pid; std::string comm; std::optional<double> share; };
+//   struct Sample {
+//     std::int64_t pid; std::string comm; std::optional<double> share;
+//     sqlite3_int64 rowid() const { return pid; }
+//   };
 //   struct Samples {
 //     using row = Sample;
 //     static constexpr const char* name = "samples";
@@ -15,11 +18,17 @@
 //   vtab::install<Samples>(api, db);                           // an eponymous table: SELECT * FROM samples(10)
 //
 // What is pushed down is said at the column. A pushed constraint is only a hint: SQLite checks it again, so a scan
-// may ignore it, and one that filters badly costs time, never a row. A hidden argument is strict: SQLite does not
-// check it, so a value of the wrong type is an error that names it.
+// may ignore it, and one that lets too much through costs time, never a wrong row. A hidden argument is strict: SQLite
+// does not check it, so a value of the wrong type is an error that names it.
+//
+// SQLite tells rows apart by rowid, in `WHERE pid = 1 OR comm = 'x'` too. A row's `rowid()` must be its own, whatever
+// was pushed down. Rows without one are numbered as they come (with arguments, from a number made of those), which a
+// hint would change: then nothing is pushed down.
 //
 // A query reads what scan() returned when it began; the cursor owns that range. For UPDATE, INSERT and DELETE give
-// the table `update(rowid, change)`, `insert(change)`, `erase(rowid)`; rows then need a `rowid()`.
+// the table `update(rowid, change)`, `insert(change)`, `erase(rowid)`; the first and the last need a `rowid()`.
+// insert() may return the new rowid. All columns come with their values; in a table with
+// `static constexpr bool tells_unchanged = true`, a column that the UPDATE does not name is NULL and is_unchanged().
 //
 // Threads: SQLite serialises all calls on one connection; a table is installed on, and used by, one connection.
 #pragma once
@@ -142,7 +151,7 @@ class basic_query<Row, columns<Columns...>> {
                   "this column has no equality pushed down");
     return std::get<i>(slots_).equal;
   }
-  /// The greatest bound below (>= or >; the bound itself may be in the range).
+  /// A bound below (>= or >; the bound itself may be in the range). Of several in a statement, one.
   template <fixed_string Name>
   const auto& lower() const {
     constexpr auto i = list::template position<Name>;
@@ -157,12 +166,19 @@ class basic_query<Row, columns<Columns...>> {
                   "this column has no range pushed down");
     return std::get<i>(slots_).upper;
   }
-  /// True where a pushed constraint on the column, if any, lets this value through.
+  /// True where the pushed constraints on the column, if any, let this value through: the getter's, or of a like type.
   template <fixed_string Name, class T>
   bool admits(const T& v) const {
     constexpr auto i = list::template position<Name>;
+    static_assert(!list::template at<i>::hidden, "an argument is no constraint: use argument()");
     const auto& s = std::get<i>(slots_);
-    return (!s.equal || *s.equal == v) && (!s.lower || !(v < *s.lower)) && (!s.upper || !(*s.upper < v));
+    if constexpr (unwrap<T>::is_optional) {
+      return v ? within(s, *v) : !s.equal && !s.lower && !s.upper;  // NULL meets no constraint
+    } else if constexpr (std::is_pointer_v<T>) {
+      return v != nullptr ? within(s, v) : !s.equal && !s.lower && !s.upper;
+    } else {
+      return within(s, v);
+    }
   }
   /// The value of an argument; empty where it was not given or was NULL.
   template <fixed_string Name>
@@ -175,12 +191,29 @@ class basic_query<Row, columns<Columns...>> {
   template <fixed_string Name>
   bool reads() const {
     constexpr auto i = list::template position<Name>;
-    return i >= 31 || (used_ >> i & 1U) != 0;
+    if constexpr (i < 31) {
+      return (used_ >> i & 1U) != 0;
+    } else {
+      return true;  // the plan carries the first 31
+    }
   }
   /// By position, for the cursor.
   template <std::size_t I>
   const auto& argument_at() const {
     return std::get<I>(slots_).equal;
+  }
+  /// A number that stands for the values of the arguments; 0 where there are none.
+  std::uint64_t fingerprint() const {
+    std::uint64_t all = 0;
+    const auto mix = [&all]<class Column>(const slot<Column>& s) {
+      if constexpr (Column::hidden) {
+        using given = std::conditional_t<std::same_as<typename slot<Column>::stored, string>, std::string_view,
+                                         typename slot<Column>::stored>;
+        all = s.equal ? (all ^ std::hash<given>{}(given(*s.equal))) * 0x9e3779b97f4a7c15U + 1 : all * 31;
+      }
+    };
+    std::apply([&](const auto&... s) { (mix(s), ...); }, slots_);
+    return all;
   }
   /// The SQLite that asks: for memory (Allocator) that its limits should see.
   const Api* api() const noexcept { return api_; }
@@ -195,14 +228,14 @@ class basic_query<Row, columns<Columns...>> {
       if (v.is_null()) return !column::required;
       const auto given = sql_type<type>::get(v);
       if (!given) {
-        throw error(std::string(table) + ": argument \"" + std::string(column::name) + "\" must be " +
-                    sql_type<type>::wording + ", not " + v.type_name());
+        throw error(std::string(table) + ": argument \"" + std::string(column::name) + "\" " + refusal<type>(v));
       }
       s.equal.emplace(detail::keep(api_, *given));
     } else {
       if (v.is_null()) return false;  // x = NULL and x < NULL are never true
+      if (v.is_utf16()) return true;  // the scan compares UTF-8: no hint, SQLite compares by its own rules
       const auto given = sql_type<type>::get(v);
-      if (!given) return true;  // not exactly of this type: no hint, SQLite compares by its own rules
+      if (!given) return true;  // not exactly of this type: likewise
       auto& target = operation == detail::op::equal ? s.equal : operation == detail::op::lower ? s.lower : s.upper;
       target.emplace(detail::keep(api_, *given));
     }
@@ -210,6 +243,15 @@ class basic_query<Row, columns<Columns...>> {
   }
 
  private:
+  template <class Slot, class T>
+  static bool within(const Slot& s, const T& v) {
+    if constexpr (std::convertible_to<const T&, std::string_view> && !std::same_as<T, std::string_view>) {
+      return within(s, std::string_view(v));
+    } else {
+      return (!s.equal || *s.equal == v) && (!s.lower || !(v < *s.lower)) && (!s.upper || !(*s.upper < v));
+    }
+  }
+
   const Api* api_;
   unsigned used_;
   std::tuple<slot<Columns>...> slots_;
@@ -217,8 +259,6 @@ class basic_query<Row, columns<Columns...>> {
 
 namespace detail {
 
-template <class Table>
-using row_of = typename Table::row;
 template <class Table>
 using query_of = basic_query<typename Table::row, typename Table::columns>;
 
@@ -245,6 +285,20 @@ class module;
 
 namespace detail {
 
+/// True where rows have an identity of their own. Otherwise they are numbered in the order of the scan.
+template <class Table>
+constexpr bool has_rowid = requires(const typename Table::row& row) { row.rowid(); };
+
+/// True where update() is told which columns the statement leaves alone.
+template <class Table>
+constexpr bool tells_unchanged = [] {
+  if constexpr (requires { Table::tells_unchanged; }) {
+    return Table::tells_unchanged;
+  } else {
+    return false;
+  }
+}();
+
 /// The table of callbacks for Table, as SQLite wants it. Each is a shim; what it does is in module<Table>.
 template <class Table>
 const sqlite3_module* methods() noexcept;
@@ -266,16 +320,42 @@ struct cursor : sqlite3_vtab_cursor {
   using range = decltype(std::declval<Table&>().scan(std::declval<const query&>()));
 
   /// The open range: the query it was made for comes first and goes last.
-  struct scan_state {
-    scan_state(Table& table, query&& q) : asked(std::move(q)), rows(table.scan(asked)), at(std::ranges::begin(rows)) {}
-    query asked;
-    range rows;
-    std::ranges::iterator_t<range> at;
-    sqlite3_int64 number = 1;
-    bool done() { return at == std::ranges::end(rows); }
+  class scan_state {
+   public:
+    scan_state(Table& table, query&& q)
+        : asked(std::move(q)), rows_(table.scan(asked)), at_(std::ranges::begin(rows_)), done_(ended()) {}
+    /// The row at hand. A range that makes its rows as it goes is asked once for each.
+    const auto& row() {
+      if constexpr (kMakesRows) {
+        if (!made_) made_.emplace(*at_);
+        return *made_;
+      } else {
+        return std::as_const(*at_);
+      }
+    }
+    void next() {
+      if constexpr (kMakesRows) made_.reset();
+      ++at_;
+      ++number_;
+      done_ = ended();
+    }
+    bool done() const noexcept { return done_; }
+    sqlite3_int64 number() const noexcept { return number_; }
+    const query asked;
+
+   private:
+    using reference = std::ranges::range_reference_t<range>;
+    static constexpr bool kMakesRows = !std::is_lvalue_reference_v<reference>;
+    struct nothing {};
+    bool ended() { return at_ == std::ranges::end(rows_); }
+
+    range rows_;
+    std::ranges::iterator_t<range> at_;
+    std::conditional_t<kMakesRows, std::optional<std::remove_cvref_t<reference>>, nothing> made_;
+    sqlite3_int64 number_ = 1;
+    bool done_;  // remembered, since comparing with the end of a view may throw and SQLite's question may not
   };
-  std::optional<scan_state> state;
-  std::optional<query> empty;  // a constraint that no row can meet: the arguments are still there to be echoed
+  std::optional<scan_state> state;  // empty: no row can meet what was asked
 };
 
 }  // namespace detail
@@ -286,7 +366,6 @@ class module {
  public:
   using list = typename Table::columns;
   using query = detail::query_of<Table>;
-  using instance = detail::instance<Table>;
   using cursor = detail::cursor<Table>;
 
   template <class... Args>
@@ -307,7 +386,7 @@ class module {
     return text + ")";
   }
 
-  int best_index(instance& self, sqlite3_index_info& info) const {
+  int best_index(sqlite3_index_info& info) const {
     std::array<std::array<bool, 3>, list::count> taken{};    // [column][= > <]
     std::array<bool, list::count> unusable{};                // hidden columns with a constraint we may not use
     std::array<char, 2 * 3 * list::count + 1> plan{};        // op, column, op, column, ... in the order of argv
@@ -339,8 +418,9 @@ class module {
       info.aConstraintUsage[i].omit = hidden;
       if (hidden) continue;
       if (*operation == detail::op::equal) {
-        rows = kTraits[c].pushed == push::key ? 1 : std::min(rows, rows / 10 + 1);
-        unique = unique || kTraits[c].pushed == push::key;
+        const bool one = kTraits[c].pushed == push::key;
+        rows = one ? 1 : std::min(rows, rows / 10 + 1);
+        unique = unique || (one && !kTraits[c].text);  // text may be compared as numbers: '5' and '05' are one then
       } else {
         rows = rows / 3 + 1;
       }
@@ -349,37 +429,40 @@ class module {
       if (!kTraits[c].hidden || taken[c][0]) continue;
       if (unusable[c]) return SQLITE_CONSTRAINT;  // this join order can't be; another one can
       if (kTraits[c].required) {
-        throw error(std::string(Table::name) + ": argument \"" + std::string(kTraits[c].name) + "\" is required");
+        // Not an error yet: SQLite also asks for each side of an OR by itself, without the rest of WHERE. A plan that is
+        // taken only where there is no other; filter() then says what is missing.
+        plan = {kMissing, static_cast<char>(kFirstColumnLetter + static_cast<int>(c))};
+        rows = 1e30;
+        unique = false;
+        break;
       }
     }
     info.idxStr = api_->mprintf("%s", plan.data());
     if (info.idxStr == nullptr) throw std::bad_alloc();
     info.needToFreeIdxStr = 1;
     info.idxNum = static_cast<int>(info.colUsed & 0x7fffffff);
-    info.estimatedRows = static_cast<sqlite3_int64>(rows) + (unique ? 0 : 1);
+    info.estimatedRows = static_cast<sqlite3_int64>(std::min(rows, 1e15)) + (unique ? 0 : 1);
     info.estimatedCost = rows + 1;
     if (unique) info.idxFlags |= SQLITE_INDEX_SCAN_UNIQUE;
-    (void)self;
     return SQLITE_OK;
   }
 
   void filter(cursor& c, int used, const char* plan, sqlite3_value** argv) {
     c.state.reset();
-    c.empty.reset();
+    if (plan[0] == kMissing) {
+      const auto& argument = kTraits[static_cast<std::size_t>(plan[1] - kFirstColumnLetter)];
+      throw error(std::string(Table::name) + ": argument \"" + std::string(argument.name) + "\" is required");
+    }
     query q(api_, static_cast<unsigned>(used));
     bool possible = true;
-    for (std::size_t i = 0; plan != nullptr && plan[2 * i] != '\0'; ++i) {
+    for (std::size_t i = 0; plan[2 * i] != '\0'; ++i) {
       const auto operation = static_cast<detail::op>(plan[2 * i]);
       const auto position = static_cast<std::size_t>(plan[2 * i + 1] - kFirstColumnLetter);
       at_column(position, [&]<std::size_t I>() {
         possible = q.template store<I>(Table::name, operation, value(api_, argv[i])) && possible;
       });
     }
-    if (possible) {
-      c.state.emplace(table_, std::move(q));
-    } else {
-      c.empty.emplace(std::move(q));
-    }
+    if (possible) c.state.emplace(table_, std::move(q));
   }
 
   void column(cursor& c, sqlite3_context* context, int which) const {
@@ -395,56 +478,69 @@ class module {
           api_->result_null(context);
         }
       } else {
-        decltype(auto) row = *c.state->at;
-        decltype(auto) v = std::invoke(column::getter, std::as_const(row));
+        if constexpr (detail::tells_unchanged<Table>) {
+          if (api_->vtab_nochange(context) != 0) return;  // no result: this is what makes it is_unchanged()
+        }
+        decltype(auto) v = std::invoke(column::getter, c.state->row());
         sql_type<std::remove_cvref_t<decltype(v)>>::put(api_, context, v);
       }
     });
   }
 
   sqlite3_int64 rowid(cursor& c) const {
-    if constexpr (requires(const typename Table::row& row) { row.rowid(); }) {
-      decltype(auto) row = *c.state->at;
-      return row.rowid();
+    if constexpr (detail::has_rowid<Table>) {
+      return c.state->row().rowid();
     } else {
-      return c.state->number;
+      // Scans with other arguments give other rows, and an OR may bring them together.
+      return c.state->number() + static_cast<sqlite3_int64>(c.state->asked.fingerprint() >> 34 << 32);
     }
   }
 
-  void write(int argc, sqlite3_value** argv) {
+  void write(int argc, sqlite3_value** argv, sqlite3_int64* inserted) {
     using values = change<list>;
     if (argc == 1) {
-      if constexpr (requires(Table& t) { t.erase(sqlite3_int64{}); }) {
-        return table_.erase(api_->value_int64(argv[0]));
+      if constexpr (kErases) {
+        table_.erase(api_->value_int64(argv[0]));
+        return;
       } else {
         throw error(std::string(Table::name) + ": rows can't be deleted");
       }
     }
     if (value(api_, argv[0]).is_null()) {
-      if constexpr (requires(Table& t, const values& v) { t.insert(v); }) {
-        return table_.insert(values(api_, argv + 2));
+      if constexpr (kInserts) {
+        if (!value(api_, argv[1]).is_null()) {
+          throw error(std::string(Table::name) + ": the rowid of a new row can't be chosen");
+        }
+        if constexpr (std::is_void_v<decltype(table_.insert(std::declval<const values&>()))>) {
+          table_.insert(values(api_, argv + 2));
+        } else {
+          *inserted = table_.insert(values(api_, argv + 2));
+        }
+        return;
       } else {
         throw error(std::string(Table::name) + ": rows can't be inserted");
       }
     }
-    if constexpr (requires(Table& t, const values& v) { t.update(sqlite3_int64{}, v); }) {
+    if constexpr (kUpdates) {
       if (api_->value_int64(argv[0]) != api_->value_int64(argv[1])) {
         throw error(std::string(Table::name) + ": the rowid can't be changed");
       }
-      return table_.update(api_->value_int64(argv[0]), values(api_, argv + 2));
+      table_.update(api_->value_int64(argv[0]), values(api_, argv + 2));
     } else {
       throw error(std::string(Table::name) + ": rows can't be updated");
     }
   }
 
-  static constexpr bool writable() {
-    using values = change<list>;
-    return requires(Table& t, const values& v) { t.update(sqlite3_int64{}, v); } ||
-           requires(Table& t, const values& v) { t.insert(v); } || requires(Table& t) { t.erase(sqlite3_int64{}); };
-  }
+  static constexpr bool writable() { return kUpdates || kInserts || kErases; }
 
  private:
+  static constexpr bool kUpdates = requires(Table& t, const change<list>& v) { t.update(sqlite3_int64{}, v); };
+  static constexpr bool kInserts = requires(Table& t, const change<list>& v) { t.insert(v); };
+  static constexpr bool kErases = requires(Table& t) { t.erase(sqlite3_int64{}); };
+  static_assert(detail::has_rowid<Table> || (!kUpdates && !kErases), "update() and erase() need rows with a rowid()");
+
   static constexpr int kFirstColumnLetter = '0';  // '0' + 61 is still a printable ASCII character: plans are readable
+  static constexpr char kMissing = '!';           // in the place of an op: this argument is required, and there is none
 
   struct traits {
     std::string_view name;
@@ -476,7 +572,8 @@ class module {
         all[I] = {column::name, true, column::required, false, push::eq};
       } else {
         using stored = typename query::template slot_at<I>::stored;
-        all[I] = {column::name, false, false, std::same_as<stored, string>, column::pushed};
+        all[I] = {column::name, false, false, std::same_as<stored, string>,
+                  detail::has_rowid<Table> ? column::pushed : push::none};
       }
     });
     return all;
@@ -553,7 +650,7 @@ struct shims {
     return SQLITE_OK;
   }
   static int best_index(sqlite3_vtab* table, sqlite3_index_info* info) noexcept {
-    return guarded(table, [&] { return self(table).home->best_index(self(table), *info); });
+    return guarded(table, [&] { return self(table).home->best_index(*info); });
   }
   static int open(sqlite3_vtab* table, sqlite3_vtab_cursor** out) noexcept {
     return guarded(table, [&] { *out = make<cursor>(self(table).home->api()); });
@@ -566,10 +663,7 @@ struct shims {
     return guarded(c->pVtab, [&] { self(c->pVtab).home->filter(self(c), used, plan, argv); });
   }
   static int next(sqlite3_vtab_cursor* c) noexcept {
-    return guarded(c->pVtab, [&] {
-      ++self(c).state->at;
-      ++self(c).state->number;
-    });
+    return guarded(c->pVtab, [&] { self(c).state->next(); });
   }
   static int eof(sqlite3_vtab_cursor* c) noexcept { return !self(c).state || self(c).state->done(); }
   static int column(sqlite3_vtab_cursor* c, sqlite3_context* context, int which) noexcept {
@@ -578,8 +672,8 @@ struct shims {
   static int rowid(sqlite3_vtab_cursor* c, sqlite3_int64* out) noexcept {
     return guarded(c->pVtab, [&] { *out = self(c->pVtab).home->rowid(self(c)); });
   }
-  static int update(sqlite3_vtab* table, int argc, sqlite3_value** argv, sqlite3_int64*) noexcept {
-    return guarded(table, [&] { self(table).home->write(argc, argv); });
+  static int update(sqlite3_vtab* table, int argc, sqlite3_value** argv, sqlite3_int64* inserted) noexcept {
+    return guarded(table, [&] { self(table).home->write(argc, argv, inserted); });
   }
 };
 

@@ -21,9 +21,9 @@
 --             ".parameter set :first_job $first" ".read sql/generate_jobs.sql" && echo "$((first + 4999)) jobs"
 --     done
 --
--- What you get: 1.0 GB per 1 000 000 jobs. They arrive every 4.7 s on average from 2024-01-01 on, by day more than at
--- night, so 20 000 000 are three years. A job starts up to 17 min after its turn: start_time rises with id, roughly.
--- The clusters have the names of ClusterCockpit's examples; everything else about them is invented.
+-- What you get: 1.0 GB per 1 000 000 jobs. One arrives every 4.7 s on average from 2024-01-01 on, 1.4 times as many by
+-- day (8 to 18 h UTC) and half as many before it: 20 000 000 are three years. Each starts up to 17 minutes after its
+-- turn, so start_time rises with id, roughly. The cluster names are ClusterCockpit's examples; the rest is invented.
 --
 --     cluster   fritz 40 % (CPU, up to 64 nodes), alex 25 % (shared GPU nodes), helma 20 % (GPU), woody 15 % (shared)
 --     people    600 users in 120 projects; the first one has 12 % of the jobs, the second half of them 20 %
@@ -62,12 +62,11 @@ SELECT field || (100 + person), given.value || ' ' || family.value,
        field || (100 + person) || '@hpc.example',
        CASE WHEN person % 50 = 7 THEN '["' || field || '-' || grp || '"]' ELSE '[]' END
   FROM account
-  JOIN json_each('["Ada","Bo","Carla","Deniz","Elif","Femi","Grete","Hugo","Ines","Jan","Kira","Lars","Mei","Nils",
-                   "Olga","Pia","Qi","Ravi","Sven","Tove","Uma","Veit","Wanda","Yara"]') AS given ON given.key = person % 24
+  JOIN json_each('["Ada","Bo","Cem","Dora","Elif","Femi","Grete","Hugo","Ines","Jan","Kira","Lars","Mei","Nils","Olga",
+                   "Pia","Qi","Ravi","Sven","Tove","Uma","Veit","Wanda","Yara"]') AS given ON given.key = person % 24
   JOIN json_each('["Abel","Berg","Costa","Dahl","Ekström","Fuchs","Gallo","Haas","Iyer","Jung","Kaya","Lind","Moser",
-                   "Nguyễn","O''Neill","Park","Quist","Rossi","Šimek","Thiel","Ulrich","de Vries","Weiß","Xu","Yilmaz"]'
-                ) AS family ON family.key = person / 24
- ORDER BY person;
+                   "Nguyễn","O''Hara","Park","Quist","Rossi","Šimek","Thiel","de Vries","Weiß","Xu","Yilmaz","Zander"]')
+    AS family ON family.key = person / 24 ORDER BY person;
 
 -- 2. Tags: two such as the application tagger sets, one of the job classifier, and one user's own.
 
@@ -165,12 +164,12 @@ request AS (
       FROM dice CROSS JOIN hardware ON machine BETWEEN lo AND hi LIMIT -1 OFFSET 0
 ),
 -- What came of it: metrics in thousandths of their units, energy in hundredths of a kWh. blind are the jobs without
--- monitoring: 1 in 50, and the running ones' first ten minutes. In 1 of 256 mem_bw shows a counter that overflowed.
+-- monitoring: 1 in 50, and running ones in their first ten minutes. In 1 of 256 mem_bw shows a counter's overflow.
 measured AS (
     SELECT n, array_id, person, wish, run, seconds, allowed, fate, luck, place, cluster, subcluster, accs, rack, racks,
            nodes, part, n * 47 / 10 AS turn, threads * part >> 5 AS cores, accs * part >> 5 AS gpus, team / 12 AS grp,
            substr('chemphysmathbiolgeosmechelecmateastrmediclimling', 1 + 4 * (team % 12), 4) AS field,
-           (fate >> 20) % 50 = 7 OR (luck = 1 AND seconds < 600) AS blind,
+           (fate >> 20) % 50 = 7 OR (luck = 1 AND seconds < 600) AS blind, (place >> 16) % 10 = 0 AS as_text,
            CASE WHEN nodes = 64 THEN 'big' WHEN nodes = 1 AND subcluster = 'main' THEN 'singlenode'
                 WHEN accs = 8 AND wish >> 23 < 13 THEN 'preempt' ELSE queue END AS queue,
            CASE WHEN accs AND wish & 8 THEN 'pytorch'
@@ -199,9 +198,8 @@ worded AS (
       FROM measured
 )
 SELECT n, 1000000 + n, cluster, subcluster, 0,
-       -- Half as many jobs until 8 h, 1.4 times as many until 18 h.
        1704067200 + ((fate >> 10) & 1023) + turn - turn % 86400
-           + CASE WHEN turn % 86400 < 14400 THEN turn % 86400 * 2
+           + CASE WHEN turn % 86400 < 14400 THEN turn % 86400 * 2 -- until 8 h
                   WHEN turn % 86400 < 64800 THEN 28800 + (turn % 86400 - 14400) * 5 / 7 ELSE turn % 86400 END,
        field || (100 + person), field || '-' || grp, queue, array_id, seconds, allowed,
        CASE WHEN luck = 1 THEN 'running'
@@ -230,8 +228,8 @@ SELECT n, 1000000 + n, cluster, subcluster, 0,
        CASE WHEN part = 32 THEN 'none' WHEN gpus OR wish & 7 THEN 'multi_user' ELSE 'single_user' END,
        CASE WHEN luck = 1 THEN 1 WHEN blind THEN 0 WHEN place >> 23 THEN 3 ELSE 2 END,
        CASE WHEN blind THEN 0.0 ELSE energy / 100.0 END,
-       CASE WHEN blind THEN CAST('null' AS BLOB) WHEN place % 10 THEN CAST(energy_text AS BLOB) ELSE energy_text END,
-       CASE WHEN blind THEN CAST('null' AS BLOB) WHEN place % 10 THEN CAST(metrics_text AS BLOB) ELSE metrics_text END
+       CASE WHEN blind THEN CAST('null' AS BLOB) WHEN as_text THEN energy_text ELSE CAST(energy_text AS BLOB) END,
+       CASE WHEN blind THEN CAST('null' AS BLOB) WHEN as_text THEN metrics_text ELSE CAST(metrics_text AS BLOB) END
   FROM worded WHERE true
     ON CONFLICT (id) DO NOTHING;
 

@@ -7,9 +7,12 @@
 --
 -- Usage, in the top folder of sqlite-warden:
 --
---     sqlite3 jobs.db ".read sql/jobs_schema.sql"
 --     sqlite3 jobs.db ".read sql/jobs_schema.sql" ".read sql/generate_jobs.sql"
 --     sqlite3 jobs.db "SELECT cluster, count(*) FROM job GROUP BY cluster"
+--         alex|50034
+--         fritz|79602
+--         helma|39755
+--         woody|30609
 --
 -- Good to know when reading the table:
 --   * Time is Unix seconds, a duration is seconds, energy is kWh, "hwthreads" are what users call cores.

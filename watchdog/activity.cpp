@@ -56,22 +56,27 @@ std::int64_t Activity::end(const void* statement, std::int64_t now_ns) noexcept 
     for (int k = i + 1; k < depth_; ++k)
       frames_[static_cast<std::size_t>(k - 1)] = frames_[static_cast<std::size_t>(k)];
     --depth_;
-    if (depth_ == 0) {
-      uncounted_ = 0;
-      ended_ns_.store(now_ns, std::memory_order_relaxed);
-      running_.store(false, std::memory_order_release);
-    } else if (i == 0) {
+    if (depth() == 0) {
+      note_end(now_ns);
+    } else if (i == 0 && depth_ > 0) {
       publish(frames_[0]);
     }
     return elapsed_ns;
   }
-  if (uncounted_ > 0) --uncounted_;
+  if (uncounted_ > 0) {
+    --uncounted_;
+    if (depth() == 0) note_end(now_ns);
+  }
   return -1;
 }
 
 void Activity::forget(std::int64_t now_ns) noexcept {
   depth_ = 0;
   uncounted_ = 0;
+  note_end(now_ns);
+}
+
+void Activity::note_end(std::int64_t now_ns) noexcept {
   ended_ns_.store(now_ns, std::memory_order_relaxed);
   running_.store(false, std::memory_order_release);
 }

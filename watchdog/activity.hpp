@@ -20,7 +20,7 @@ class Activity {
   /// default.
   static constexpr std::size_t kSqlBytes = 1024;
   /// Statements of one connection that are told apart while they run at the same time; further ones are
-  /// counted.
+  /// counted: the connection runs until they have ended too, but they have no number and no time.
   static constexpr int kFrames = 8;
 
   /// A statement began. `statement` identifies it until end(); `sql` must stay valid as long as it runs.
@@ -53,7 +53,7 @@ class Activity {
   std::int64_t ended_ns() const noexcept { return ended_ns_.load(std::memory_order_relaxed); }
   std::int64_t statement_seq() const noexcept { return seq_.load(std::memory_order_relaxed); }
   /// For the connection's own thread: how many statements run.
-  int depth() const noexcept { return depth_; }
+  int depth() const noexcept { return depth_ + uncounted_; }
 
  private:
   struct Frame {
@@ -63,6 +63,7 @@ class Activity {
     std::int64_t started_ns;
   };
   void publish(const Frame& frame) noexcept;
+  void note_end(std::int64_t now_ns) noexcept;
 
   // The connection's own thread only.
   std::array<Frame, kFrames> frames_{};

@@ -1,18 +1,18 @@
 // Which memory cgroup this process is in, and what it and the groups above it allow.
 //
 //   Cgroup cgroup;
-//   cgroup.locate(files);                                  // reads /proc/self/cgroup and mountinfo;
-//   allocates auto limit = cgroup.limit_bytes(files);                // allocation-free, for every tick
+//   cgroup.locate(files);                    // reads /proc/self/cgroup and mountinfo; allocates
+//   auto limit = cgroup.limit_bytes(files);  // allocation-free, for every tick
 //
 // How the group is found. /proc/self/cgroup names it relative to the hierarchy's root as this cgroup
 // namespace sees it; /proc/self/mountinfo says where which part (its "root" field) of the hierarchy is
 // mounted. The group's directory is the mount point and what remains of the name after the root field:
 //
-//   name /a/b, root /,           mounted at /sys/fs/cgroup  ->  /sys/fs/cgroup/a/b           (a host)
-//   name /docker/x, root /docker/x, at /sys/fs/cgroup       ->  /sys/fs/cgroup               (host's
-//   namespace) name /, root /,              at /sys/fs/cgroup          ->  /sys/fs/cgroup               (own
-//   namespace) name /, root /..,            at /sys/fs/cgroup          ->  unknown: the mount point (mounted
-//   from above)
+//   name           root       mount point         directory
+//   /a/b           /          /sys/fs/cgroup      /sys/fs/cgroup/a/b              a host
+//   /docker/x      /docker/x  /sys/fs/cgroup      /sys/fs/cgroup                  in the host's namespace
+//   /              /          /sys/fs/cgroup      /sys/fs/cgroup                  in a namespace of its own
+//   /              /..        /sys/fs/cgroup      unknown: the mount point        mounted from above
 //
 // Limits above what is mounted cannot be seen. A container's own limit is on the outermost group that it
 // sees, so it is found; a limit that only exists further out (a Kubernetes pod's, a slice's) is not.
@@ -43,7 +43,7 @@ class Cgroup {
   void locate(const Files& files);
 
   /// The smallest of memory.max and memory.high (v2) or memory.limit_in_bytes (v1) of this group and of every
-  /// group above it up to the mount, in bytes. Nothing if there is no limit. One read per file: 3 us each.
+  /// group above it up to the mount, in bytes. Nothing if there is no limit. One read per file, 4 to 12 us.
   std::optional<std::int64_t> limit_bytes(const Files& files) const noexcept;
 
   /// memory.current or memory.usage_in_bytes, in bytes (page cache included), of the group that this process

@@ -6,8 +6,10 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "text.hpp"
 
@@ -108,7 +110,7 @@ class Journal {
   /// Stamps and keeps an event; returns its id.
   std::int64_t record(Event event) noexcept;
   void record(const Sample& sample) noexcept;
-  /// Throws std::bad_alloc with nothing changed.
+  /// Keeps the newest rows of both. Throws std::bad_alloc; the samples, or both, are then as they were.
   void resize(std::size_t events, std::size_t samples);
 
   /// Calls `take(row)` for each kept event or sample, oldest first, with the lock held: it must be quick.

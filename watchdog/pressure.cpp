@@ -183,32 +183,32 @@ void PressureWatch::open(const Files& files, const std::string& cgroup_pressure_
   if (request.watch != nullptr) {
     const std::string_view path(request.watch);
     if (path.empty() || path == "/dev/null")
-      return say("not watched: switched off by $MEMORY_PRESSURE_WATCH", "");
+      return say({"not watched: switched off by $MEMORY_PRESSURE_WATCH"});
     if (open_request(files, request)) return;
   }
   // Why a request was refused stays in front of what is watched in its place.
-  std::array<char, sizeof status_> refusal{};
-  if (request.watch != nullptr) std::snprintf(refusal.data(), refusal.size(), "%.130s; ", status_.data());
+  const auto refusal = status_;
+  const std::string_view before = request.watch != nullptr ? refusal.data() : "";
+  const std::string_view link = request.watch != nullptr ? "; " : "";
   const std::span<const char> trigger(kTrigger);
   if (!cgroup_pressure_path.empty() && open_psi(files, cgroup_pressure_path.c_str(), trigger) == nullptr) {
-    return say(refusal.data(), "watches the cgroup's memory.pressure");
+    return say({before, link, "watches the cgroup's memory.pressure"});
   }
   const char* why = open_psi(files, "/proc/pressure/memory", trigger);
-  if (why == nullptr) return say(refusal.data(), "watches /proc/pressure/memory");
-  std::strncat(refusal.data(), "not watched: ", refusal.size() - std::strlen(refusal.data()) - 1);
-  say(refusal.data(), why);
+  if (why == nullptr) return say({before, link, "watches /proc/pressure/memory"});
+  say({before, link, "not watched: ", why});
 }
 
 void PressureWatch::close() noexcept {
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
   events_ = 0;
-  say("not watched: closed", "");
+  say({"not watched: closed"});
 }
 
 bool PressureWatch::open_request(const Files& files, PressureRequest request) noexcept {
   const auto refuse = [this](const char* why) {
-    say("$MEMORY_PRESSURE_WATCH refused: ", why);
+    say({"$MEMORY_PRESSURE_WATCH refused: ", why});
     return false;
   };
   std::array<char, kWriteCapacity> decoded;
@@ -249,7 +249,7 @@ bool PressureWatch::open_request(const Files& files, PressureRequest request) no
   } else {
     return refuse("neither a PSI file nor a FIFO nor a socket");
   }
-  say("watches $MEMORY_PRESSURE_WATCH: ", request.watch);
+  say({"watches $MEMORY_PRESSURE_WATCH: ", request.watch});
   return true;
 }
 
@@ -281,7 +281,7 @@ bool PressureWatch::consume(short revents) noexcept {
     // POLLNVAL: somebody has closed our number. It may be anybody's by now, so it is forgotten, not closed.
     if ((revents & POLLNVAL) != 0) fd_ = -1;
     close();
-    say("not watched: what was watched has ended", "");
+    say({"not watched: what was watched has ended"});
   }
   return signalled;
 }
@@ -295,21 +295,24 @@ bool PressureWatch::drain() noexcept {
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return total > 0;
     if (got <= 0) {
       close();
-      say("not watched: what was watched has ended", "");
+      say({"not watched: what was watched has ended"});
       return total > 0;
     }
     total += static_cast<std::size_t>(got);
   }
   close();
-  say("not watched: what was watched sent data without end", "");
+  say({"not watched: what was watched sent data without end"});
   return true;
 }
 
-void PressureWatch::say(const char* what, const char* detail) noexcept {
-  // Copied first: `detail` may be the old status.
-  std::array<char, sizeof status_> line;
-  std::snprintf(line.data(), line.size(), "%s%.160s", what, detail);
-  status_ = line;
+void PressureWatch::say(std::initializer_list<std::string_view> parts) noexcept {
+  constexpr std::size_t kLongestPart = 120;  // so that a long path cannot push out what follows it
+  std::size_t length = 0;
+  for (const std::string_view part : parts) {
+    const std::size_t room = std::min(kLongestPart, status_.size() - 1 - length);
+    length += part.copy(status_.data() + length, room);
+  }
+  status_[length] = '\0';
 }
 
 }  // namespace warden

@@ -4,17 +4,16 @@
 //   PressureWatch watch;
 //   watch.open(files, cgroup.pressure_path(), PressureRequest::from_environment());
 //   pollfd entry{watch.fd(), watch.events(), 0};           // poll() ignores an entry whose fd is -1
-//   if (poll(&entry, 1, timeout_ms) > 0 && watch.consume(entry.revents)) ...   // memory is short: release
-//   now
+//   if (poll(&entry, 1, timeout_ms) > 0 && watch.consume(entry.revents)) ...   // release now
 //
 // What is watched, the first of these that can be had:
 //
 //   1. what a service manager asks for ($MEMORY_PRESSURE_WATCH, systemd.io/PRESSURE): a PSI file, a FIFO or
-//   an AF_UNIX
-//      stream socket. "/dev/null" or "" means: do not watch at all. $MEMORY_PRESSURE_WRITE, base64, is
-//      written to it once (to a FIFO too, as the protocol wants: if nobody else reads there, it comes back as
-//      one early wake-up).
-//   2. the memory.pressure of the own cgroup, 3. /proc/pressure/memory, both with a trigger of our own.
+//      an AF_UNIX stream socket. "/dev/null" or "" means: do not watch at all. $MEMORY_PRESSURE_WRITE,
+//      base64, is written to it once (to a FIFO too, as the protocol wants: if nobody else reads there, it
+//      comes back as one early wake-up);
+//   2. the memory.pressure of the own cgroup;
+//   3. /proc/pressure/memory. Both 2 and 3 with a trigger of our own.
 //
 // The environment may be a stranger's. So nothing is opened before it is known to be one of the three kinds
 // (opening a device can have effects), a regular file is only written if it reads like a PSI file, what is
@@ -24,6 +23,7 @@
 
 #include <array>
 #include <cstddef>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
@@ -91,7 +91,8 @@ class PressureWatch {
   /// nullptr, or why not.
   const char* open_psi(const Files& files, const char* path, std::span<const char> trigger) noexcept;
   bool drain() noexcept;
-  void say(const char* what, const char* detail) noexcept;
+  /// Sets the status, cut to what fits. No part may point into the status.
+  void say(std::initializer_list<std::string_view> parts) noexcept;
 
   int fd_ = -1;
   short events_ = 0;

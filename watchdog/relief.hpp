@@ -31,9 +31,10 @@ std::int64_t release_own(Warden& warden, Connection& connection, const Cause& ca
 /// malloc may wait meanwhile.
 std::int64_t trim(Warden& warden, const Cause& cause, bool dry_run) noexcept;
 
-/// What malloc plausibly holds back, resident and free; 0 where it does not tell. Walks malloc's free lists with its
-/// locks held: not for every tick. Any thread.
-std::int64_t held_back(Warden& warden) noexcept;
+/// What malloc plausibly holds back, resident and free; 0 where it does not tell, and where resident memory shows that
+/// it can't be more than `least_bytes`. An upper bound: what lies between live blocks can't be given back. Any thread;
+/// malloc is asked rarely enough that its walk costs at most 1 % of the time, so the answer may be old.
+std::int64_t held_back(Warden& warden, std::int64_t least_bytes) noexcept;
 
 namespace detail {
 

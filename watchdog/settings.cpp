@@ -66,7 +66,7 @@ constexpr std::array<SettingSpec, kCount> kSpecs{{
      "PRAGMA cache_size of each connection, applied when it opens and to open ones between statements; keep "
      "= theirs"},
     {"temp_store", Kind::word, "", "keep", "keep|default|file|memory", 0, 0, "connection",
-     "PRAGMA temp_store of each connection, applied like cache_size where no temporary table exists"},
+     "PRAGMA temp_store of each connection, applied like cache_size, but not while it has a temporary table"},
     {"trim", Kind::word, "", "auto", "auto|always|never", 0, 0, "process",
      "give freed memory back to the operating system: auto = when the allocator holds back more than "
      "trim_above"},

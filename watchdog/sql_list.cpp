@@ -61,7 +61,6 @@ class ListReader {
   /// One element that begins with `token`.
   bool element(const SqlToken& token) noexcept {
     ++elements_;
-    if (token.kind == SqlKind::ellipsis && elements_ > 1) return true;
     return list_.rows ? row(token) : constant(token);
   }
 

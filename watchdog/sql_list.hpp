@@ -1,7 +1,6 @@
 // Lists of constants in SQL text, which sql_text.hpp writes short: what follows IN, what follows VALUES.
 //
-// A constant is a literal, a parameter, a number with a sign, or NULL. "..." counts as further elements, so
-// that what was written short reads as the same list again.
+// A constant is a literal, a parameter, a number with a sign, or NULL.
 //
 // Thread-safety: pure functions of the lexer they are given.
 #pragma once

@@ -33,13 +33,41 @@ class Normalizer {
       if (semicolon_pending_) print({SqlKind::semicolon, ";"});
       semicolon_pending_ = false;
       const bool named = previous_.kind == SqlKind::dot;  // t.key: a name, whatever the word
+      const bool begins = previous_.kind == SqlKind::end || previous_.kind == SqlKind::semicolon;
+      if (begins) in_pragma_ = token.kind == SqlKind::keyword && token.text == "PRAGMA";
       print(token);
-      if (token.kind == SqlKind::keyword && !named) collapse(token, lexer);
+      if (in_pragma_ && is_key(token)) {
+        hide_value(lexer);
+      } else if (token.kind == SqlKind::keyword && !named) {
+        collapse(token, lexer);
+      }
     }
     if (truncated && previous_.kind != SqlKind::ellipsis) print({SqlKind::ellipsis, kEllipsis});
   }
 
  private:
+  /// Is this the name of a pragma that sets an encryption key (key, rekey, hexkey, textrekey, ... of the SQLite forks
+  /// that encrypt)?
+  static bool is_key(const SqlToken& token) noexcept {
+    constexpr std::string_view kEnd = "key";
+    if (token.text.size() < kEnd.size() || (token.kind != SqlKind::keyword && token.kind != SqlKind::word)) return false;
+    const std::string_view end = token.text.substr(token.text.size() - kEnd.size());
+    return std::equal(end.begin(), end.end(), kEnd.begin(), [](char a, char b) { return lower(a) == b; });
+  }
+
+  /// Prints "= ?" for the rest of a statement, whatever it is: an unquoted key reads like a name.
+  void hide_value(SqlLexer& lexer) {
+    bool any = false;
+    SqlToken token = lexer.next();
+    for (; token.kind != SqlKind::end && token.kind != SqlKind::semicolon; token = lexer.next()) any = true;
+    if (any) {
+      print({SqlKind::op, "="});
+      print({SqlKind::parameter, "?"});
+    }
+    semicolon_pending_ = token.kind == SqlKind::semicolon;
+    in_pragma_ = false;
+  }
+
   /// Prints a list of constants after IN or VALUES, if there is one, and leaves `lexer` behind it.
   void collapse(SqlToken keyword, SqlLexer& lexer) {
     const bool in = keyword.text == "IN";
@@ -143,6 +171,7 @@ class Normalizer {
   Sink& sink_;
   SqlToken previous_;  // end: nothing printed yet
   bool sign_ = false;  // previous_ is a sign
+  bool in_pragma_ = false;
   bool semicolon_pending_ = false;
 };
 

@@ -23,6 +23,7 @@
 //   IN ((1, 2), (3, 4))                  IN ((?, ?), ...) likewise, if all rows have as many
 //   VALUES (1, 2), (3, 4)                VALUES (?, ?), ... from two rows on; one row stays as it is
 //   comments, white space, ; at the end  nothing; one layout for all, see `separated` in sql_text.cpp
+//   PRAGMA key = anything                PRAGMA KEY = ?, and so for every pragma whose name ends in key
 //   what is not SQL: $ \ ^ unclosed 'x   ?; bytes that are not UTF-8 in a name U+FFFD; a NUL byte ends the
 //   text
 //

@@ -58,7 +58,8 @@ void Warden::settings_changed() {
 SystemReading Warden::read_system() noexcept {
   const std::lock_guard held(system_lock_);
   const SystemReading reading = sampler_.read();
-  memory_limit_.store(reading.memory_limit_bytes, std::memory_order_relaxed);
+  // A process out of descriptors reads nothing: that is no reason to shrink its budget.
+  if (reading.memory_limit_bytes > 0) memory_limit_.store(reading.memory_limit_bytes, std::memory_order_relaxed);
   return reading;
 }
 

@@ -69,8 +69,10 @@ class Warden {
   /// Reads the system. Waits at most for another reading, some 50 us.
   SystemReading read_system() noexcept;
   ProcessReading read_process() const noexcept { return sampler_.read_process(); }
-  /// The smallest of physical memory and cgroup limits at the last reading; 0 = unknown.
+  /// The smallest of physical memory and cgroup limits when it could last be read; 0 = never.
   std::int64_t memory_limit_bytes() const noexcept { return memory_limit_.load(std::memory_order_relaxed); }
+  /// Where it all is read from.
+  const Files& files() const noexcept { return sampler_.files(); }
   int cgroup_version() noexcept;
   std::string cgroup_directory();
   /// The cgroup's memory.pressure, or "". Throws std::bad_alloc.

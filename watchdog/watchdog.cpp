@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <limits>
 
@@ -33,8 +34,10 @@ constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max() / 2;
 bool Watchdog::ensure_running() noexcept {
   if (running()) return true;
   const std::lock_guard held(control_lock_);
-  if (running()) return true;
-  if (ended_for_good_ || !warden_.current().watchdog) return false;
+  if (ended_for_good_ || !warden_.current().watchdog) return running();
+  // Who turns it on goes on: this, or a thread that was about to end (see run).
+  bool on = false;
+  if (!running_.compare_exchange_strong(on, true)) return true;
   if (joinable_) {
     ::pthread_join(thread_, nullptr);  // it has ended by itself, or is about to return
     joinable_ = false;
@@ -44,11 +47,13 @@ bool Watchdog::ensure_running() noexcept {
     fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0) {
       start_error_ = errno;
+      running_.store(false);
       return false;
     }
     wake_fd_.store(fd);
   }
   stop_.store(false);
+  watch_pressure();  // here, since only the caller's thread may read the environment
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
   ::pthread_attr_setstacksize(&attributes, kStackBytes);
@@ -57,13 +62,26 @@ bool Watchdog::ensure_running() noexcept {
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  running_.store(true, std::memory_order_release);
   start_error_ = ::pthread_create(&thread_, &attributes, &thread_main, this);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   ::pthread_attr_destroy(&attributes);
   joinable_ = start_error_ == 0;
-  if (!joinable_) running_.store(false, std::memory_order_release);
+  if (!joinable_) {
+    const std::lock_guard looking(tick_lock_);
+    pressure_.close();
+    running_.store(false);
+  }
   return joinable_;
+}
+
+void Watchdog::watch_pressure() noexcept {
+  try {
+    const std::string path = warden_.pressure_path();
+    const std::lock_guard held(tick_lock_);
+    pressure_.open(warden_.files(), path, PressureRequest::from_environment());
+  } catch (const std::bad_alloc&) {
+    // Then nothing wakes the thread early; the ratio is still read at every look.
+  }
 }
 
 void* Watchdog::thread_main(void* self) {
@@ -73,44 +91,56 @@ void* Watchdog::thread_main(void* self) {
 }
 
 void Watchdog::run() noexcept {
-  try {
-    const std::string path = warden_.pressure_path();
-    const std::lock_guard held(tick_lock_);
-    pressure_.open(Files(), path, PressureRequest::from_environment());
-  } catch (const std::bad_alloc&) {
-    // Then nothing wakes us early; the ratio is still read at every look.
-  }
-  while (!stop_.load(std::memory_order_acquire)) {
-    const std::int64_t wait_ms = tick();
-    if (!warden_.current().watchdog) break;
-    sleep(wait_ms);
+  bool on = true;
+  while (on) {
+    while (!stop_.load(std::memory_order_acquire)) {
+      const std::int64_t wait_ms = tick();
+      if (!warden_.current().watchdog) break;
+      sleep(wait_ms);
+      wake_pending_.store(false, std::memory_order_release);
+    }
+    // Whoever switched the setting off and on again may still have seen us run: so it is looked at once more.
+    running_.store(false);
+    bool taken = false;
+    on = !stop_.load() && warden_.current().watchdog && running_.compare_exchange_strong(taken, true);
   }
   const std::lock_guard held(tick_lock_);
   pressure_.close();
-  running_.store(false, std::memory_order_release);
 }
 
 void Watchdog::sleep(std::int64_t wait_ms) noexcept {
   // The watch is this thread's own: nobody else opens or closes it while the thread runs.
   std::array<pollfd, 2> wait{{{wake_fd_.load(), POLLIN, 0}, {pressure_.fd(), pressure_.events(), 0}}};
-  const std::int64_t until_ns = last_look_ns_ + wait_ms * 1'000'000;
+  const std::int64_t looked_ns = last_look_ns_.load(std::memory_order_relaxed);
+  const std::int64_t until_ns = looked_ns + wait_ms * 1'000'000;
   bool woken = false;
   while (!stop_.load(std::memory_order_acquire)) {
     const std::int64_t now_ns = monotonic_ns();
     std::int64_t left_ns = until_ns - now_ns;
-    if (woken) left_ns = std::min(left_ns, last_look_ns_ + kUnhurriedMs * 1'000'000 - now_ns);
+    if (woken) left_ns = std::min(left_ns, looked_ns + kUnhurriedMs * 1'000'000 - now_ns);
     if (left_ns <= 0) return;
+    if (wait[0].fd < 0) left_ns = std::min(left_ns, kUnhurriedMs * 1'000'000);  // nobody can wake us: look at stop_
     const timespec left{left_ns / 1'000'000'000, left_ns % 1'000'000'000};
     const int ready = ::ppoll(wait.data(), wait.size(), &left, nullptr);
+    if (ready < 0 && errno != EINTR) {
+      const timespec pause{0, kUnhurriedMs * 1'000'000};  // not allowed to poll (RLIMIT_NOFILE), or no memory
+      ::nanosleep(&pause, nullptr);
+    }
     if (ready <= 0) continue;
-    if (wait[0].revents != 0) {
+    if ((wait[0].revents & POLLNVAL) != 0) {
+      // The host has closed our number. It may be anybody's by the next time, so it is forgotten, not closed.
+      wait[0].fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+      wake_fd_.store(wait[0].fd);
+      wake_pending_.store(false, std::memory_order_release);
+      if (wake_urgent_.exchange(false)) return;
+    } else if (wait[0].revents != 0) {
       std::uint64_t count = 0;
       [[maybe_unused]] const auto size = ::read(wait[0].fd, &count, sizeof(count));
-      wake_pending_.store(false, std::memory_order_release);
       woken = true;
       if (wake_urgent_.exchange(false)) return;
     }
     if (wait[1].revents != 0) {
+      const std::lock_guard held(tick_lock_);
       pressure_signal_ = pressure_.consume(wait[1].revents) || pressure_signal_;
       wait[1].fd = pressure_.fd();
       if (pressure_signal_) return;
@@ -140,7 +170,7 @@ std::int64_t Watchdog::tick() noexcept {
   const std::lock_guard held(tick_lock_);
   const std::int64_t now_ns = monotonic_ns();
   const std::int64_t now_ms = now_ns / 1'000'000;
-  last_look_ns_ = now_ns;
+  last_look_ns_.store(now_ns, std::memory_order_relaxed);
   if (now_ms - last_relocated_ms_ >= kRelocateMs) {
     if (last_relocated_ms_ != 0) warden_.relocate();
     last_relocated_ms_ = now_ms;
@@ -154,6 +184,8 @@ std::int64_t Watchdog::tick() noexcept {
   reading.pressure_ratio = system.pressure_ratio.value_or(0);
   reading.pressure_signal = pressure_signal_;
   pressure_signal_ = false;
+  if (was_dry_run_ && !settings.dry_run) forget_dry_run();
+  was_dry_run_ = settings.dry_run;
   take_readings(now_ns, reading);
 
   const std::size_t decisions = decide(settings, reading, memory_, connections_, decisions_);
@@ -196,6 +228,15 @@ void Watchdog::take_readings(std::int64_t now_ns, Reading& reading) noexcept {
   reading.sqlite_bytes = warden_.sqlite_bytes();
 }
 
+void Watchdog::forget_dry_run() noexcept {
+  // What was only recorded counts as done, so that it is recorded once; now it is to be done.
+  for (auto c = warden_.registry.after(0); c != nullptr; c = warden_.registry.after(c->id)) {
+    c->released_ns.store(0, std::memory_order_relaxed);
+    c->asked_ns.store(0, std::memory_order_relaxed);
+  }
+  memory_.trim_pause_ms = 0;
+}
+
 void Watchdog::act(const Settings& settings, std::size_t decisions) noexcept {
   for (std::size_t i = 0; i < decisions; ++i) {
     const Decision& d = decisions_[i];
@@ -206,6 +247,7 @@ void Watchdog::act(const Settings& settings, std::size_t decisions) noexcept {
 }
 
 void Watchdog::trim_if_due(const Settings& settings, Reading& reading) noexcept {
+  held_back_bytes_ = kUnknown;
   reading.freed = warden_.freed().load(std::memory_order_relaxed);
   if (settings.trim == TrimMode::never || (!reading.freed && settings.trim != TrimMode::always)) return;
   if (memory_.trimmed_ms >= 0 &&
@@ -215,7 +257,8 @@ void Watchdog::trim_if_due(const Settings& settings, Reading& reading) noexcept 
     return;
   }
   warden_.freed().store(false, std::memory_order_relaxed);
-  reading.held_back_bytes = held_back(warden_);
+  reading.held_back_bytes = held_back(warden_, settings.trim_above_bytes);
+  held_back_bytes_ = reading.held_back_bytes;
   if (!wants_trim(settings, reading, memory_)) {
     reading.freed = false;
     return;
@@ -224,6 +267,7 @@ void Watchdog::trim_if_due(const Settings& settings, Reading& reading) noexcept 
       trim(warden_, {"after release", reading.held_back_bytes, settings.trim_above_bytes}, settings.dry_run);
   note_trim(memory_, reading.now_ms, reading.held_back_bytes, returned);
   reading.held_back_bytes = std::max<std::int64_t>(0, reading.held_back_bytes - returned);
+  held_back_bytes_ = reading.held_back_bytes;
   reading.freed = false;
 }
 
@@ -240,7 +284,7 @@ void Watchdog::sample(const Settings& settings, const Reading& reading, const Sy
   row.level = level;
   row.sqlite_bytes = reading.sqlite_bytes;
   row.rss_bytes = system.rss_bytes.value_or(kUnknown);
-  row.allocator_free_bytes = reading.held_back_bytes;
+  row.allocator_free_bytes = held_back_bytes_;
   row.connections = static_cast<std::int32_t>(connections_.size());
   row.active = reading.running;
   row.pressure_ratio = system.pressure_ratio.value_or(-1);

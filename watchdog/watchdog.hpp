@@ -54,8 +54,10 @@ class Watchdog {
  private:
   static void* thread_main(void* self);
   void run() noexcept;
+  void watch_pressure() noexcept;
   void sleep(std::int64_t wait_ms) noexcept;
   void take_readings(std::int64_t now_ns, Reading& reading) noexcept;
+  void forget_dry_run() noexcept;
   void act(const Settings& settings, std::size_t decisions) noexcept;
   void trim_if_due(const Settings& settings, Reading& reading) noexcept;
   void sample(const Settings& settings, const Reading& reading, const struct SystemReading& system) noexcept;
@@ -73,6 +75,7 @@ class Watchdog {
   std::atomic<bool> wake_pending_{false};
   std::atomic<bool> wake_urgent_{false};
   std::atomic<std::uint64_t> looks_{0};
+  std::atomic<std::int64_t> last_look_ns_{0};
 
   std::mutex tick_lock_;  // held through a look; guards what follows
   PolicyMemory memory_;
@@ -80,7 +83,8 @@ class Watchdog {
   std::vector<Decision> decisions_;
   PressureWatch pressure_;
   bool pressure_signal_ = false;
-  std::int64_t last_look_ns_ = 0;
+  bool was_dry_run_ = false;
+  std::int64_t held_back_bytes_ = -1;  // found in this look; -1 = not looked at
   std::int64_t last_sample_ms_ = 0;
   std::int64_t last_relocated_ms_ = 0;
   Level last_level_ = Level::calm;

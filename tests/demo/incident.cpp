@@ -28,6 +28,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "process_memory.hpp"
@@ -218,22 +219,18 @@ void write_result(std::FILE* out, const Options& options, const Result& result) 
 }
 
 void print_summary(const Options& options, const Result& result) {
-  std::printf("  %-8s before %s, peak %s, 1 s after %s, %lld s after %s, returned %s\n", options.mode.c_str(),
+  std::printf("  %-8s before %s, peak %s, 1 s after %s, %lld s after %s\n", options.mode.c_str(),
               format_size(result.before_bytes).c_str(), format_size(result.peak_bytes).c_str(),
               format_size(result.soon_after_bytes).c_str(), static_cast<long long>(options.after_seconds),
-              format_size(result.after_bytes).c_str(),
-              format_size(result.peak_bytes - result.after_bytes).c_str());
+              format_size(result.after_bytes).c_str());
   for (const auto& [work, name] : {std::pair{Work::kScan, "scans"}, std::pair{Work::kSort, "sorts"}}) {
-    std::printf("  %-8s %s: %lld finished, %lld cut off by the timeout (", "", name,
+    std::printf("  %-8s %s: %lld finished, %lld cut off:", "", name,
                 static_cast<long long>(count(result, work, true)),
                 static_cast<long long>(count(result, work, false)));
-    const char* separator = "";
     for (const Statement& statement : result.statements) {
-      if (statement.work != work) continue;
-      std::printf("%s%s", separator, format_seconds(statement.took_ms).c_str());
-      separator = ", ";
+      if (statement.work == work) std::printf(" %s", format_number(statement.took_ms / 1000, 1).c_str());
     }
-    std::printf(")\n");
+    std::printf(" s\n");
   }
 }
 

@@ -159,7 +159,7 @@ void Panels::time_axis() {
     if (column < 0 || column >= kColumns) continue;
     line[static_cast<std::size_t>(column)] = std::fabs(t_s) < step_s / 2 ? "┴" : "┬";
     const std::string text =
-        (t_s > step_s / 2 ? "+" : "") + format_number(std::fabs(t_s) < 1e-9 ? 0 : t_s, 0);
+        (t_s > step_s / 2 ? "+" : "") + format_number(std::fabs(t_s) < 1e-9 ? 0 : t_s, step_s < 1 ? 1 : 0);
     const int at = kGutter + 1 + column - static_cast<int>(text.size()) / 2;
     numbers.replace(static_cast<std::size_t>(at), text.size(), text);
   }

@@ -219,7 +219,7 @@ void Svg::names() {
   std::vector<std::size_t> order(picture_.runs.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto end_y = [this](std::size_t i) {
-    return y(static_cast<double>(picture_.runs[i].points.back().bytes));
+    return y(static_cast<double>(verdict(picture_.runs[i]).after_bytes));
   };
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return end_y(a) > end_y(b); });
   double lowest = kBottom - 14;  // the next name may not be lower than this
@@ -228,7 +228,7 @@ void Svg::names() {
     const double at_y = std::min(end_y(i), lowest);
     const std::string colour = "name run" + std::to_string(i % 4);
     text(kRight + 12, at_y - 2, colour, "font-size=\"15\" font-weight=\"600\"", run.name);
-    text(kRight + 12, at_y + 15, "ink", "font-size=\"14\"", format_size(run.points.back().bytes));
+    text(kRight + 12, at_y + 15, "ink", "font-size=\"14\"", format_size(verdict(run).after_bytes));
     lowest = at_y - kLabelGap;
   }
 }

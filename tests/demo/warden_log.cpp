@@ -48,11 +48,11 @@ void print_warden_log(sqlite3* db) {
     throw std::runtime_error(std::string("warden_events cannot be read: ") + sqlite3_errmsg(db));
   }
   std::printf("\n  what warden did (warden_events, the last 12)\n");
-  std::printf("  %-8s %-20s %4s  %-18s  %-18s %9s\n", "action", "reason", "conn", "sqlite", "resident",
+  std::printf("  %-7s %-19s %4s  %-16s  %-16s %8s\n", "action", "reason", "conn", "sqlite", "resident",
               "took");
   int rc = SQLITE_OK;
   while ((rc = sqlite3_step(rows)) == SQLITE_ROW) {
-    std::printf("  %-8s %-20s %4s  %-18s  %-18s %9s\n", text(rows, kAction).c_str(),
+    std::printf("  %-7s %-19s %4s  %-16s  %-16s %8s\n", text(rows, kAction).c_str(),
                 text(rows, kReason).c_str(), text(rows, kConnection).c_str(),
                 change(rows, kSqliteBefore, kSqliteAfter).c_str(),
                 change(rows, kRssBefore, kRssAfter).c_str(), took(rows).c_str());

@@ -74,6 +74,7 @@ BOOST_AUTO_TEST_CASE(smallest_limit_of_all_ancestors_wins) {
   group("/sys/fs/cgroup/a/b", "max\n", "max\n");
   group("/sys/fs/cgroup/a/b/c", "800000000\n", "700000000\n");
   BOOST_TEST(limit() == 300 * kMegabyte);
+  BOOST_TEST(locate().pressure_path() == "");  // none of the groups has the file
   tree.write("/sys/fs/cgroup/a/b/memory.max", "200000000\n");
   BOOST_TEST(limit() == 200 * kMegabyte);
 }
@@ -98,8 +99,8 @@ BOOST_AUTO_TEST_CASE(limit_is_read_anew_each_time_without_locating) {
 
 BOOST_AUTO_TEST_CASE(max_garbage_empty_and_zero_are_no_limit) {
   self("0::/a\n", kV2Mount);
-  for (const char* text :
-       {"max\n", "", "\n", "garbage\n", "12x\n", "1.5\n", "-5\n", "0\n", "99999999999999999999\n"}) {
+  for (const char* text : {"max\n", "", "\n", "garbage\n", "12x\n", "1.5\n", "-5\n", "0\n",
+                           "99999999999999999999\n", "18446744073709551621\n"}) {
     group("/sys/fs/cgroup/a", "700000000\n", "max\n");
     tree.write("/sys/fs/cgroup/a/memory.high", text);
     BOOST_TEST_CONTEXT("memory.high is '" << text << "'") { BOOST_TEST(limit() == 700 * kMegabyte); }

@@ -110,8 +110,8 @@ BOOST_AUTO_TEST_CASE(base64_is_decoded_strictly) {
   BOOST_TEST(decoded("Zm9v\nYmFy") == "foobar");
   BOOST_TEST(decoded("AP8=") == std::string("\0\xff", 2));
   BOOST_TEST(decoded("+/+/") == "\xfb\xff\xbf");
-  for (const char* bad :
-       {"Z", "Zg", "Zg=", "Zg===", "=", "====", "Z===", "Zg==Zg==", "Zm9v!", "Zm-_", "\xff\xff\xff\xff"}) {
+  for (const char* bad : {"Z", "Zg", "Zg=", "Zg===", "=", "====", "Z===", "Zg==Zg==", "Zg=A", "Zm9v!", "Zm-_",
+                          "\xff\xff\xff\xff"}) {
     BOOST_TEST_CONTEXT("'" << bad << "'") { BOOST_TEST(decoded(bad) == "refused"); }
   }
   BOOST_TEST(decoded(std::string(84, 'A')).size() == 63U);
@@ -271,6 +271,18 @@ BOOST_AUTO_TEST_CASE(hostile_requests_are_refused_and_leave_the_own_watch) {
   BOOST_TEST(tree.read("/group/memory.pressure") == kPsi);
 }
 
+BOOST_AUTO_TEST_CASE(relative_path_is_refused_even_if_it_leads_somewhere) {
+  watch.open(Files(tree.real("/gro")), "", PressureRequest{"up/memory.pressure", nullptr});
+  BOOST_TEST(watch.fd() == -1);
+  BOOST_TEST(status().starts_with("$MEMORY_PRESSURE_WATCH refused: not an absolute path; not watched: "));
+}
+
+BOOST_AUTO_TEST_CASE(requested_pressure_file_without_a_trigger_gets_ours) {
+  open("/group/memory.pressure");
+  BOOST_TEST(watch.events() == POLLPRI);
+  BOOST_TEST(tree.read("/group/memory.pressure").substr(0, 20) == kOwnTrigger);
+}
+
 BOOST_AUTO_TEST_CASE(devices_and_other_kernel_files_are_refused) {
   for (const char* path :
        {"/dev/zero", "/dev/full", "/dev/tty", "/proc/self/mem", "/proc/self/comm", "/dev/fd", "/"}) {
@@ -288,7 +300,7 @@ BOOST_AUTO_TEST_CASE(errors_close_the_descriptor_so_that_no_loop_spins) {
     BOOST_TEST(watch.events() == 0);
     if (revents != POLLNVAL) BOOST_TEST(::fcntl(before, F_GETFD) == -1);
     if (revents == POLLNVAL)
-      ::close(before);  // the watch believes what it was told: that it is closed already
+      BOOST_TEST(::close(before) == 0);  // the watch believes what it was told: that it is closed already
     tree.write("/proc/pressure/memory", kPsi);
   }
 }

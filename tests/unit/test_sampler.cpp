@@ -5,9 +5,10 @@
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "../../watchdog/sampler.hpp"
 #include "file_tree.hpp"
@@ -129,12 +130,14 @@ BOOST_AUTO_TEST_CASE(real_process_grows_by_what_it_touches) {
   const Sampler sampler{Files()};
   const ProcessReading before = sampler.read_process();
   constexpr std::size_t kTouched = std::size_t{64} << 20;
-  std::vector<char> block(kTouched, 1);
+  char* const volatile block = static_cast<char*>(std::malloc(kTouched));
+  std::memset(block, 1, kTouched);
   const ProcessReading after = sampler.read_process();
   const std::int64_t grown = after.rss_anonymous_bytes.value() - before.rss_anonymous_bytes.value();
   BOOST_TEST(grown > static_cast<std::int64_t>(kTouched) * 9 / 10);
   BOOST_TEST(after.rss_bytes.value() == after.rss_anonymous_bytes.value() + after.rss_file_bytes.value());
   BOOST_TEST(sampler.read().memory_limit_bytes > 0);
+  std::free(block);
 }
 
 BOOST_AUTO_TEST_CASE(files_are_cut_at_the_buffer_and_missing_ones_are_told) {

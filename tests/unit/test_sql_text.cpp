@@ -170,6 +170,9 @@ BOOST_AUTO_TEST_CASE(shortens_lists_that_the_end_of_the_text_cuts) {
       {"values(1,2),;", "VALUES (?, ?), ..."},
       {"a in (1; b", "a IN (?, ...; b"},
       {"values(1,2", "VALUES (?, ?"},
+      {"values(1),(2,3", "VALUES (?), (?, ?"},
+      {"select a in ((1,2", "SELECT a IN ((?, ?"},
+      {"select a in (?, ...) and b in (1, ...", "SELECT a IN (?, ...) AND b IN (?, ..."},
   });
 }
 
@@ -272,6 +275,15 @@ BOOST_AUTO_TEST_CASE(takes_linear_time_whatever_is_repeated) {
     BOOST_TEST(cut_to(sql, 64).size() <= 64U);
   }
   BOOST_TEST((std::chrono::steady_clock::now() - start < std::chrono::seconds(20)));
+}
+
+BOOST_AUTO_TEST_CASE(the_value_of_a_key_pragma_is_never_shown) {
+  BOOST_TEST(normalize_sql("PRAGMA key = hunter2") == "PRAGMA KEY = ?");
+  BOOST_TEST(normalize_sql("pragma main.rekey(\"open sesame\")") == "PRAGMA main.rekey = ?");
+  BOOST_TEST(normalize_sql("PRAGMA hexkey='00ff'; SELECT key FROM t") == "PRAGMA hexkey = ?; SELECT KEY FROM t");
+  BOOST_TEST(normalize_sql("PRAGMA key") == "PRAGMA KEY");
+  BOOST_TEST(normalize_sql(normalize_sql("PRAGMA key = hunter2")) == "PRAGMA KEY = ?");
+  BOOST_TEST(normalize_sql("PRAGMA cache_size = -2000") == "PRAGMA cache_size = -?");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

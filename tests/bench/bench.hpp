@@ -1,0 +1,68 @@
+// What a benchmark is: a part that compares and reports, in the program itself, and a part that is measured, in fresh
+// processes of the same program (`warden_bench --child NAME key=value ...`, which can be run by hand).
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "child.hpp"
+#include "report.hpp"
+
+namespace warden::bench {
+
+/// The test data; made when first asked for, removed when the program ends.
+class Data {
+ public:
+  Data();
+  ~Data();
+  Data(const Data&) = delete;
+  Data& operator=(const Data&) = delete;
+
+  /// A table of 1 000 000 rows and about 410 MB: data(id INTEGER PRIMARY KEY, key, payload). Larger than kBudgetBytes.
+  const std::string& big();
+  /// A shop of a few tables and about 25 MB: see workload.hpp.
+  const std::string& shop();
+  /// A path in the temporary directory.
+  std::string file(std::string_view name) const { return directory_ + "/" + std::string(name); }
+  /// Removes everything; also for a signal's thread.
+  void remove() noexcept;
+
+ private:
+  std::string directory_;
+  std::string big_;
+  std::string shop_;
+};
+
+inline constexpr std::int64_t kBudgetBytes = 256'000'000;
+inline constexpr const char* kBudget = "256MB";
+inline constexpr std::int64_t kRows = 1'000'000;
+
+/// Reads the whole of big().
+inline constexpr const char* kScan = "SELECT sum(key) FROM data";
+/// What people set who want it fast.
+inline constexpr const char* kUnlimitedCache = "PRAGMA cache_size=1000000000";
+
+struct Benchmark {
+  const char* name;
+  const char* what;
+  void (*run)(Data& data, Report& report);
+  /// In the fresh process: measures as told, and says numbers.
+  void (*child)(const Parameters& given);
+};
+
+extern const Benchmark kBudgetHolds;
+extern const Benchmark kCli;
+extern const Benchmark kBesideIdle;
+extern const Benchmark kGiveBack;
+extern const Benchmark kLookUps;
+extern const Benchmark kInstructions;
+extern const Benchmark kIdle;
+extern const Benchmark kConnections;
+extern const Benchmark kTables;
+
+/// Runs a benchmark's child to its end; its numbers.
+Numbers measure(const Benchmark& benchmark, const Parameters& given);
+
+}  // namespace warden::bench

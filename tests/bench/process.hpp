@@ -1,0 +1,50 @@
+// What the kernel says about a process and its threads.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+#include <thread>
+
+namespace warden::bench {
+
+using Clock = std::chrono::steady_clock;
+inline double seconds_since(Clock::time_point began) {
+  return std::chrono::duration<double>(Clock::now() - began).count();
+}
+void sleep_ms(int milliseconds);
+
+/// Resident memory; `pid` 0 is this process. 0 for one that has ended.
+std::int64_t resident_bytes(pid_t pid = 0);
+/// Memory that is this process's alone, and its proportional share of everything (smaps_rollup).
+struct Share {
+  std::int64_t private_bytes = 0;
+  std::int64_t proportional_bytes = 0;
+};
+Share share_of_memory();
+/// What the machine could still give.
+std::int64_t available_bytes();
+/// CPU time of all of this process; of its first thread with that name (0 if there is none).
+double cpu_seconds();
+double thread_cpu_seconds(std::string_view name);
+/// How often that thread has given the CPU up by itself: wake-ups, that is.
+std::int64_t thread_sleeps(std::string_view name);
+
+/// Watches the resident memory of this process every 5 ms.
+class PeakRecorder {
+ public:
+  PeakRecorder();
+  /// Ends it; the largest that was seen.
+  std::int64_t stop();
+  ~PeakRecorder() { stop(); }
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::atomic<std::int64_t> peak_{0};
+  std::thread thread_;
+};
+
+}  // namespace warden::bench

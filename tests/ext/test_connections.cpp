@@ -1,0 +1,168 @@
+// warden_connections while connections work: states, statements, what is known of busy ones.
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "host.hpp"
+
+namespace warden::test {
+namespace {
+
+/// A SQL function, hold(), that keeps its statement inside until let go.
+class Gate {
+ public:
+  void install(const Db& db) {
+    sqlite3_create_function(db.get(), "hold", 0, SQLITE_UTF8, this,
+                            [](sqlite3_context* context, int, sqlite3_value**) {
+                              static_cast<Gate*>(sqlite3_user_data(context))->wait();
+                              sqlite3_result_int(context, 1);
+                            },
+                            nullptr, nullptr);
+  }
+  void wait() {
+    std::unique_lock held(lock_);
+    ++inside_;
+    changed_.notify_all();
+    changed_.wait(held, [this] { return open_; });
+    --inside_;
+  }
+  void wait_until_inside(int count) {
+    std::unique_lock held(lock_);
+    changed_.wait(held, [&] { return inside_ >= count; });
+  }
+  void open() {
+    const std::lock_guard held(lock_);
+    open_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex lock_;
+  std::condition_variable changed_;
+  int inside_ = 0;
+  bool open_ = false;
+};
+
+std::string row_of(const Db& watcher, const std::string& columns, const Db&, const std::string& id) {
+  return watcher.one("SELECT " + columns + " FROM warden_connections WHERE connection_id = " + id);
+}
+
+}  // namespace
+
+struct Watcher {
+  Watcher() { db.load().rows("SELECT warden_reset()"); }
+  Db db;
+};
+
+BOOST_FIXTURE_TEST_SUITE(connections, Watcher)
+
+BOOST_AUTO_TEST_CASE(a_busy_connection_is_shown_without_waiting_for_it) {
+  Gate gate;
+  const Db busy;
+  gate.install(busy);
+  const std::string id = busy.one("SELECT warden_connection_id()");
+  std::thread worker([&] { busy.rows("SELECT hold(), 'secret', 42"); });
+  gate.wait_until_inside(1);
+  BOOST_TEST(row_of(db, "state, sql, in_transaction, idle_ms", busy, id) == "active|SELECT hold(), ?, ?|0|0");
+  BOOST_TEST(db.number("SELECT count(*) FROM warden_memory") == 10);
+  BOOST_TEST(db.number("SELECT count(*) FROM warden_checks") > 10);
+  BOOST_TEST(db.one("SELECT warden_release(" + id + ")") == "NULL");  // busy: asked for
+  gate.open();
+  worker.join();
+  BOOST_TEST(row_of(db, "state, sql", busy, id) == "idle|SELECT hold(), ?, ?");
+  // What was asked for was done at the end of the statement.
+  BOOST_TEST(row_of(db, "hooks", busy, id) == "trace");
+}
+
+BOOST_AUTO_TEST_CASE(show_sql_decides_what_is_shown) {
+  const Db other;
+  const std::string id = other.one("SELECT warden_connection_id()");
+  other.rows("SELECT 'secret', 42");
+  BOOST_TEST(row_of(db, "sql", other, id) == "SELECT ?, ?");
+  db.rows("SELECT warden_set('show_sql', 'full')");
+  BOOST_TEST(row_of(db, "sql", other, id) == "SELECT 'secret', 42");
+  db.rows("SELECT warden_set('show_sql', 'none')");
+  BOOST_TEST(row_of(db, "sql", other, id) == "NULL");
+}
+
+BOOST_AUTO_TEST_CASE(a_long_statement_is_cut_and_shows_no_literal) {
+  const Db other;
+  const std::string id = other.one("SELECT warden_connection_id()");
+  other.rows("SELECT '" + std::string(3000, 'x') + "'");
+  BOOST_TEST(row_of(db, "sql", other, id) == "SELECT ?...");
+}
+
+BOOST_AUTO_TEST_CASE(an_open_transaction_is_a_state) {
+  const TempDir dir;
+  const Db other(dir.file("a.db"));
+  const std::string id = other.one("SELECT warden_connection_id()");
+  other.rows("CREATE TABLE a(b)");
+  BOOST_TEST(row_of(db, "state, in_transaction", other, id) == "idle|0");
+  other.rows("BEGIN; INSERT INTO a VALUES (1)");
+  BOOST_TEST(row_of(db, "state, in_transaction", other, id) == "idle in transaction|1");
+  other.rows("COMMIT");
+  BOOST_TEST(row_of(db, "state, in_transaction, file", other, id) == "idle|0|" + dir.file("a.db"));
+}
+
+BOOST_AUTO_TEST_CASE(statements_are_counted_and_triggers_belong_to_theirs) {
+  const Db other;
+  other.rows("CREATE TABLE a(b); CREATE TABLE log(c); "
+             "CREATE TRIGGER t AFTER INSERT ON a BEGIN INSERT INTO log VALUES (new.b); END");
+  const std::string id = other.one("SELECT warden_connection_id()");
+  const auto before = db.number("SELECT statement_seq FROM warden_connections WHERE connection_id = " + id);
+  other.rows("INSERT INTO a VALUES (1), (2), (3)");
+  BOOST_TEST(db.number("SELECT statement_seq FROM warden_connections WHERE connection_id = " + id) == before + 1);
+  other.rows("EXPLAIN SELECT 1; SELECT 2");
+  BOOST_TEST(row_of(db, "statement_seq, state", other, id) == std::to_string(before + 2) + "|idle");
+}
+
+BOOST_AUTO_TEST_CASE(a_statement_half_stepped_is_active_until_it_is_reset) {
+  const Db other;
+  const std::string id = other.one("SELECT warden_connection_id()");
+  sqlite3_stmt* half = nullptr;
+  sqlite3_prepare_v2(other.get(), "SELECT 1 UNION ALL SELECT 2", -1, &half, nullptr);
+  BOOST_TEST(sqlite3_step(half) == SQLITE_ROW);
+  BOOST_TEST(row_of(db, "state", other, id) == "active");
+  sqlite3_reset(half);
+  BOOST_TEST(row_of(db, "state", other, id) == "idle");
+  sqlite3_finalize(half);
+}
+
+BOOST_AUTO_TEST_CASE(a_trace_callback_of_the_host_is_left_alone_and_told) {
+  const Db other;
+  const std::string id = other.one("SELECT warden_connection_id()");
+  static std::atomic<int> seen{0};
+  sqlite3_trace_v2(other.get(), SQLITE_TRACE_STMT, [](unsigned, void*, void*, void*) { return ++seen, 0; }, nullptr);
+  other.rows("SELECT warden_label('mine')");  // a call of ours without a beginning
+  BOOST_TEST(row_of(db, "hooks, label", other, id) == "lost|mine");
+  const int before = seen;
+  other.rows("SELECT 1");
+  BOOST_TEST(seen == before + 1);
+  BOOST_TEST(other.one("SELECT status FROM warden_checks WHERE \"check\" = 'hooks'") == "problem");
+}
+
+BOOST_AUTO_TEST_CASE(connections_with_a_shared_cache_are_left_alone) {
+  const TempDir dir;
+  const std::string shared = "file:" + dir.file("s.db") + "?cache=shared";
+  const Db a(shared);
+  const Db b(shared);
+  const std::string id = a.one("SELECT warden_connection_id()");
+  a.rows("CREATE TABLE x(y)");
+  BOOST_TEST(db.one("SELECT warden_release(" + id + ")") == "NULL");
+  BOOST_TEST(a.one("SELECT status FROM warden_checks WHERE \"check\" = 'this connection'") == "limited");
+  BOOST_TEST(row_of(db, "cache_bytes", a, id) == "NULL");
+}
+
+BOOST_AUTO_TEST_CASE(one_row_is_looked_up_by_its_id) {
+  const std::string id = db.one("SELECT warden_connection_id()");
+  BOOST_TEST(db.number("SELECT count(*) FROM warden_connections WHERE connection_id = " + id) == 1);
+  BOOST_TEST(db.number("SELECT count(*) FROM warden_connections WHERE connection_id = NULL") == 0);
+  BOOST_TEST(db.number("SELECT count(*) FROM warden_connections WHERE connection_id = '" + id + "'") == 1);
+  BOOST_TEST(db.number("SELECT count(*) FROM warden_connections WHERE connection_id = " + id + ".5") == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace warden::test

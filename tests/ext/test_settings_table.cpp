@@ -1,0 +1,152 @@
+// warden_settings as a table, and settings that reach the connections.
+#include <boost/test/unit_test.hpp>
+
+#include "host.hpp"
+
+namespace warden::test {
+
+struct Reset {
+  Reset() { db.load().rows("SELECT warden_reset()"); }
+  ~Reset() { db.rows("SELECT warden_reset()"); }
+  Db db;
+};
+
+BOOST_FIXTURE_TEST_SUITE(settings_table, Reset)
+
+BOOST_AUTO_TEST_CASE(update_is_checked_like_set) {
+  db.rows("UPDATE warden_settings SET value = '2GiB' WHERE name = 'memory_budget'");
+  BOOST_TEST(db.one("SELECT value, source, warden_get('memory_budget') FROM warden_settings WHERE name = "
+                    "'memory_budget'") == "2GiB|sql|2147483648");
+  BOOST_TEST(db.error("UPDATE warden_settings SET value = '12XB' WHERE name = 'memory_budget'") ==
+             "warden_settings: memory_budget: \"12XB\" is not a size: unknown unit \"XB\" (use B, kB, MB, GB, TB, KiB, "
+             "MiB, GiB, TiB)");
+  BOOST_TEST(db.one("SELECT warden_get('memory_budget')") == "2147483648");
+  db.rows("UPDATE warden_settings SET value = NULL WHERE name = 'memory_budget'");
+  BOOST_TEST(db.one("SELECT value, source FROM warden_settings WHERE name = 'memory_budget'") == "25%|default");
+}
+
+BOOST_AUTO_TEST_CASE(only_the_value_can_be_changed) {
+  BOOST_TEST(db.error("UPDATE warden_settings SET name = 'x' WHERE name = 'trim'") ==
+             "warden_settings: only value can be changed, not name");
+  BOOST_TEST(db.error("UPDATE warden_settings SET source = 'x' WHERE name = 'trim'") ==
+             "warden_settings: only value can be changed, not source");
+  BOOST_TEST(db.error("DELETE FROM warden_settings WHERE name = 'trim'") == "warden_settings: rows can't be deleted");
+  BOOST_TEST(db.error("INSERT INTO warden_settings(name, value) VALUES ('x', 1)") ==
+             "warden_settings: rows can't be inserted");
+  BOOST_TEST(db.number("SELECT count(*) FROM warden_settings") == 21);
+}
+
+BOOST_AUTO_TEST_CASE(writing_back_what_is_read_changes_nothing) {
+  const auto before = db.rows("SELECT name, value FROM warden_settings");
+  db.rows("UPDATE warden_settings SET value = value");
+  BOOST_TEST(db.rows("SELECT name, value FROM warden_settings") == before, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(the_key_is_looked_up) {
+  BOOST_TEST(db.one("EXPLAIN QUERY PLAN SELECT * FROM warden_settings WHERE name = 'trim'").find("VIRTUAL TABLE INDEX") !=
+             std::string::npos);
+  BOOST_TEST(db.number("SELECT count(*) FROM warden_settings WHERE name = 'trim'") == 1);
+  BOOST_TEST(db.number("SELECT count(*) FROM warden_settings WHERE name = 'TRIM' COLLATE NOCASE") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(cache_size_and_temp_store_reach_every_connection) {
+  const Db before;  // open already
+  db.rows("SELECT warden_set('cache_size', '200000KiB'), warden_set('temp_store', 'file')");
+  BOOST_TEST(db.one("PRAGMA cache_size") == "-200000");
+  BOOST_TEST(db.one("PRAGMA temp_store") == "1");
+  const Db later;
+  BOOST_TEST(later.one("PRAGMA cache_size") == "-200000");
+  BOOST_TEST(later.one("PRAGMA temp_store") == "1");
+  before.rows("SELECT 1");  // the end of a statement is where an open connection takes them
+  BOOST_TEST(before.one("PRAGMA cache_size") == "-200000");
+  BOOST_TEST(before.one("PRAGMA temp_store") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(the_setting_has_the_last_word_and_keep_leaves_the_host_alone) {
+  db.rows("PRAGMA cache_size = 1000000000; PRAGMA temp_store = memory");
+  BOOST_TEST(db.one("PRAGMA cache_size") == "1000000000");
+  db.rows("SELECT warden_set('cache_size', '64MiB'), warden_set('temp_store', 'file')");
+  db.rows("PRAGMA cache_size = 1000000000");
+  db.rows("PRAGMA temp_store = memory");
+  BOOST_TEST(db.one("PRAGMA cache_size") == "-65536");
+  BOOST_TEST(db.one("PRAGMA temp_store") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(a_temporary_table_is_never_dropped_for_a_setting) {
+  const Db other;
+  other.rows("CREATE TEMP TABLE mine(a); INSERT INTO mine VALUES (1)");
+  db.rows("SELECT warden_set('temp_store', 'memory')");
+  for (int i = 0; i < 20; ++i) other.rows("SELECT 1");
+  BOOST_TEST(other.one("SELECT a FROM mine") == "1");
+  BOOST_TEST(db.number("SELECT count(*) FROM warden_events WHERE reason = 'could not be applied yet'") > 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_setting_is_not_applied_inside_a_transaction_and_leaves_results_alone) {
+  const Db other;
+  other.rows("CREATE TABLE a(b); BEGIN; INSERT INTO a VALUES (1), (2), (3)");
+  db.rows("SELECT warden_set('cache_size', '1MiB')");
+  other.rows("INSERT INTO a VALUES (4)");
+  BOOST_TEST(other.one("SELECT changes(), total_changes(), last_insert_rowid()") == "1|4|4");
+  BOOST_TEST(other.error("SELECT missing FROM a") == "no such column: missing");
+  BOOST_TEST(sqlite3_errcode(other.get()) == SQLITE_ERROR);
+  other.rows("COMMIT");
+  other.rows("SELECT 1");
+  BOOST_TEST(other.one("PRAGMA cache_size") == "-1024");
+  BOOST_TEST(other.one("SELECT changes(), total_changes(), last_insert_rowid()") == "1|4|4");
+}
+
+BOOST_AUTO_TEST_CASE(a_lower_limit_of_the_host_stands) {
+  const int status = in_child([] {
+    sqlite3_soft_heap_limit64(50'000'000);
+    Db host;
+    host.load();
+    if (host.one("PRAGMA soft_heap_limit") != "50000000") return 1;
+    host.rows("SELECT warden_set('soft_heap_limit', '1GiB')");
+    if (host.one("PRAGMA soft_heap_limit") != "50000000") return 2;
+    if (host.one("SELECT source FROM warden_settings WHERE name = 'soft_heap_limit'") != "host") return 3;
+    host.rows("SELECT warden_set('soft_heap_limit', '10MB')");
+    if (host.one("PRAGMA soft_heap_limit") != "10000000") return 4;
+    host.rows("SELECT warden_set('soft_heap_limit', 0)");  // leave it alone: what the host had
+    return host.one("PRAGMA soft_heap_limit") == "50000000" ? 0 : 5;
+  });
+  BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(reset_puts_back_the_heap_limits) {
+  db.rows("SELECT warden_set('hard_heap_limit', '100MB'), warden_set('memory_budget', '10MB')");
+  BOOST_TEST(db.one("PRAGMA hard_heap_limit") == "100000000");
+  BOOST_TEST(db.one("PRAGMA soft_heap_limit") == "10000000");
+  db.rows("SELECT warden_reset()");
+  BOOST_TEST(db.one("PRAGMA hard_heap_limit") == "0");
+  BOOST_TEST(db.one("PRAGMA soft_heap_limit") == db.one("SELECT warden_get('memory_budget')"));
+}
+
+BOOST_AUTO_TEST_CASE(hooks_can_be_given_back_and_taken_again) {
+  const std::string mine = "SELECT hooks FROM warden_connections WHERE connection_id = warden_connection_id()";
+  db.rows("SELECT warden_set('hooks', 'none')");
+  BOOST_TEST(db.one(mine) == "none");
+  db.rows("SELECT warden_set('hooks', 'trace+progress')");
+  BOOST_TEST(db.one(mine) == "trace+progress");
+  BOOST_TEST(db.one(mine) == "trace+progress");
+  BOOST_TEST(db.one("SELECT state, sql FROM warden_connections WHERE connection_id = warden_connection_id()") ==
+             "active|SELECT state, sql FROM warden_connections WHERE connection_id = warden_connection_id()");
+}
+
+BOOST_AUTO_TEST_CASE(the_environment_is_read_and_its_errors_are_reported) {
+  const std::string command = std::string("WARDEN_MEMORY_BUDGET=77MB WARDEN_TRIM=sometimes WARDEN_MEMORY_BUGDET=1 ") +
+                              "sqlite3 :memory: \".load " + WARDEN_SO + "\" \"SELECT value, source FROM warden_settings " +
+                              "WHERE name IN ('memory_budget', 'trim')\" \"SELECT detail FROM warden_checks WHERE " +
+                              "\\\"check\\\" = 'environment' ORDER BY 1\"";
+  FILE* pipe = ::popen(command.c_str(), "r");
+  std::string text;
+  for (int c = 0; (c = std::fgetc(pipe)) != EOF;) text += static_cast<char>(c);
+  ::pclose(pipe);
+  BOOST_TEST(text ==
+             "77MB|environment\nauto|default\n"
+             "\"WARDEN_MEMORY_BUGDET\": unknown setting \"memory_bugdet\" (did you mean \"memory_budget\"?)\n"
+             "\"WARDEN_TRIM\": trim must be \"auto\", \"always\" or \"never\", not \"sometimes\"\n");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace warden::test
