@@ -43,21 +43,39 @@ SqliteConnection::SqliteConnection(Host& host, sqlite3* db, std::string file_nam
 
 void SqliteConnection::enrol(Host& host, sqlite3* db, bool opening) {
   Warden& warden = Warden::instance();
+  if (const auto known = warden.registry.find_handle(db)) {
+    auto* connection = dynamic_cast<SqliteConnection*>(known.get());
+    if (connection != nullptr && !connection->enrolled_) connection->install(opening);
+    return;
+  }
   const char* file_name = host.api()->db_filename(db, "main");
   const std::shared_ptr<SqliteConnection> made(new SqliteConnection(host, db, file_name == nullptr ? "" : file_name));
   made->self_ = made;
   made->unseen_beginning_ = !opening;
   warden.registry.add(made);
   host.connections.fetch_add(1);
-  // From here on the connection's end is told by on_close, on failure too: SQLite calls it when a registration fails.
-  SqliteConnection& connection = *made;
-  const int rc = vtab::define<"warden_connection_id", &warden_connection_id>({host.api(), host.slot(), db, &connection}, SQLITE_INNOCUOUS, &SqliteConnection::on_close);
-  if (rc != SQLITE_OK) throw vtab::error("warden: out of memory", rc);
-  install_functions(connection);
-  install_tables(connection);
-  connection.activity.set_in_transaction(host.api()->get_autocommit(db) == 0);
-  connection.find_shared_cache();
-  if (!connection.own_apply(opening)) connection.ask(kApply);
+  // From here on the connection's end is told by on_close, on failure too: SQLite calls it when this registration fails.
+  const int rc = vtab::define<"warden_connection_id", &warden_connection_id>(
+      {host.api(), host.slot(), db, made.get()}, SQLITE_INNOCUOUS, &SqliteConnection::on_close);
+  if (rc != SQLITE_OK) throw vtab::error("warden: warden_connection_id could not be registered", rc);
+  made->install(opening);
+}
+
+void SqliteConnection::install(bool opening) {
+  const auto functions = function_installers();
+  const auto tables = table_installers();
+  for (; installed_ < functions.size() + tables.size(); ++installed_) {
+    const Installer next =
+        installed_ < functions.size() ? functions[installed_] : tables[installed_ - functions.size()];
+    if (const int rc = next(*this); rc != SQLITE_OK) {
+      throw vtab::error("warden: functions and tables could not be registered", rc);
+    }
+  }
+  enrolled_ = true;
+  activity.set_in_transaction(api()->get_autocommit(db_) == 0);
+  find_shared_cache();
+  if (!own_apply(opening)) ask(kApply);
+  Warden& warden = Warden::instance();
   warden.apply_limits(warden.current());
   warden.watchdog().ensure_running();
 }
@@ -315,13 +333,17 @@ bool SqliteConnection::own_apply(bool opening) noexcept {
     }
   }
   applied_any_ = now.cache_size_kib.has_value() || now.temp_store != TempStore::keep;
-  if (ran) {
+  if (ran && (!done || applied_cache_kib_ != recorded_cache_kib_ || applied_temp_store_ != recorded_temp_store_)) {
+    recorded_cache_kib_ = applied_cache_kib_;
+    recorded_temp_store_ = applied_temp_store_;
     Event event;
     event.action = Action::apply;
     event.connection_id = id;
     event.label = label();
     event.reason = done ? "settings" : "could not be applied yet";
     Warden::instance().journal.record(event);
+  }
+  if (ran) {
     if (!done && ++apply_attempts_ >= kApplyAttempts) done = true;
     if (done) apply_attempts_ = 0;
   }

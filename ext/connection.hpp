@@ -17,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "registry.hpp"
@@ -28,8 +29,8 @@ namespace warden::ext {
 /// See above. Owned by the registry and by the connection itself until it closes.
 class SqliteConnection final : public Connection {
  public:
-  /// Puts `db` under watch: functions, tables, hooks. Throws vtab::error, std::bad_alloc; then the connection is as it
-  /// was, or has functions that say that they do not work.
+  /// Puts `db` under watch: functions, tables, hooks. Nothing if it is already. Throws vtab::error, std::bad_alloc; then
+  /// what was registered stays and works, and another call takes up the rest.
   static void enrol(Host& host, sqlite3* db, bool opening);
 
   Host& host() const noexcept { return host_; }
@@ -55,6 +56,7 @@ class SqliteConnection final : public Connection {
 
  private:
   SqliteConnection(Host& host, sqlite3* db, std::string file_name);
+  void install(bool opening);
   static int on_trace(unsigned what, void* self, void* statement, void* detail) noexcept;
   static int on_progress(void* self) noexcept;
   static void on_close(void* self) noexcept;
@@ -80,10 +82,14 @@ class SqliteConnection final : public Connection {
   std::atomic<bool> lost_{false};
 
   // The connection's own thread only.
+  std::size_t installed_ = 0;     // functions and tables registered so far
+  bool enrolled_ = false;         // all is done
   bool internal_ = false;         // a statement of our own runs
   bool unseen_beginning_ = true;  // hooks were taken while a statement ran: its beginning was not seen
   std::optional<std::int64_t> applied_cache_kib_;
   TempStore applied_temp_store_ = TempStore::keep;
+  std::optional<std::int64_t> recorded_cache_kib_;  // as the last event told
+  TempStore recorded_temp_store_ = TempStore::keep;
   bool applied_any_ = false;  // cache_size or temp_store is not "keep"
   int apply_attempts_ = 0;
 };
@@ -95,10 +101,10 @@ void set_setting(SqliteConnection& self, std::string_view name, vtab::value valu
 /// After any change of settings: this connection takes them at once, the others at their next safe point.
 void announce_settings(SqliteConnection& self);
 
-/// Registers the functions of warden on a connection. Throws vtab::error.
-void install_functions(SqliteConnection& connection);
-
-/// Registers the tables of warden on a connection. Throws vtab::error.
-void install_tables(SqliteConnection& connection);
+/// Registers one function or table of warden on the connection; a SQLite code.
+using Installer = int (*)(SqliteConnection&) noexcept;
+/// All functions, and all tables, in the order in which they are registered.
+std::span<const Installer> function_installers() noexcept;
+std::span<const Installer> table_installers() noexcept;
 
 }  // namespace warden::ext

@@ -11,8 +11,7 @@ namespace {
 int enrol_later(sqlite3* db, char**, const Api* api) noexcept {
   const int rc = vtab::guard(
       [&] {
-        Host& host = Host::of(api);
-        if (Warden::instance().registry.find_handle(db) == nullptr) SqliteConnection::enrol(host, db, true);
+        SqliteConnection::enrol(Host::of(api), db, true);
       },
       [](const char*) {});
   if (rc != SQLITE_OK) {
@@ -28,8 +27,7 @@ int enrol_later(sqlite3* db, char**, const Api* api) noexcept {
 int load(sqlite3* db, char** message, const Api* api) noexcept {
   const int rc = vtab::guard(
       [&] {
-        Host& host = Host::of(api);
-        if (Warden::instance().registry.find_handle(db) == nullptr) SqliteConnection::enrol(host, db, false);
+        SqliteConnection::enrol(Host::of(api), db, false);
         const int registered = api->auto_extension(reinterpret_cast<void (*)(void)>(&enrol_later));
         if (registered != SQLITE_OK) throw vtab::error("warden: can't register for later connections", registered);
         Warden::instance().watchdog().ensure_running();

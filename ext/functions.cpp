@@ -5,8 +5,11 @@
 //   SELECT warden_set('memory_budget', '2GiB');
 //
 // What acts is DIRECTONLY: a view or trigger of a database from a stranger can't call it.
-#include <charconv>
+#include <unistd.h>
+
+#include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -222,27 +225,29 @@ struct sql_type<ext::SettingValue> {
 
 namespace warden::ext {
 
-void install_functions(SqliteConnection& connection) {
-  const vtab::Target target{connection.api(), connection.host().slot(), connection.db(), &connection};
+template <vtab::fixed_string Name, auto Fn, int Flags, vtab::fixed_string... ArgumentNames>
+int install_function(SqliteConnection& connection) noexcept {
+  return vtab::define<Name, Fn, ArgumentNames...>(
+      {connection.api(), connection.host().slot(), connection.db(), &connection}, Flags);
+}
+
+std::span<const Installer> function_installers() noexcept {
   constexpr int kActs = SQLITE_DIRECTONLY;
   constexpr int kPure = SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC;
-  int rc = SQLITE_OK;
-  const auto also = [&rc](int next) {
-    if (rc == SQLITE_OK) rc = next;
-  };
-  also(vtab::define<"warden_release", &warden_release_own>(target, kActs));
-  also(vtab::define<"warden_release", &warden_release, "connection_id">(target, kActs));
-  also(vtab::define<"warden_trim", &warden_trim>(target, kActs));
-  also(vtab::define<"warden_label", &warden_label, "label">(target, kActs));
-  also(vtab::define<"warden_get", &warden_get, "name">(target, kActs));
-  also(vtab::define<"warden_set", &warden_set, "name", "value">(target, kActs));
-  also(vtab::define<"warden_reset", &warden_reset>(target, kActs));
-  // A share is of this machine's memory where no whole is given, so it is not the same for ever.
-  also(vtab::define<"warden_size", &warden_size, "text", "whole_bytes">(target, SQLITE_INNOCUOUS));
-  also(vtab::define<"warden_size_text", &warden_size_text, "bytes">(target, kPure));
-  also(vtab::define<"warden_version", &warden_version>(target, kPure));
-  also(vtab::define<"warden_debug", &warden_debug>(target, kActs));
-  if (rc != SQLITE_OK) throw vtab::error("warden: the functions could not be registered", rc);
+  static constexpr std::array<Installer, 11> kAll{
+      install_function<"warden_release", &warden_release_own, kActs>,
+      install_function<"warden_release", &warden_release, kActs, "connection_id">,
+      install_function<"warden_trim", &warden_trim, kActs>,
+      install_function<"warden_label", &warden_label, kActs, "label">,
+      install_function<"warden_get", &warden_get, kActs, "name">,
+      install_function<"warden_set", &warden_set, kActs, "name", "value">,
+      install_function<"warden_reset", &warden_reset, kActs>,
+      // A share is of this machine's memory where no whole is given, so it is not the same for ever.
+      install_function<"warden_size", &warden_size, SQLITE_INNOCUOUS, "text", "whole_bytes">,
+      install_function<"warden_size_text", &warden_size_text, kPure, "bytes">,
+      install_function<"warden_version", &warden_version, kPure>,
+      install_function<"warden_debug", &warden_debug, kActs>};
+  return kAll;
 }
 
 }  // namespace warden::ext

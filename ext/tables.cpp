@@ -1,16 +1,13 @@
 #include "tables.hpp"
 
-#include "error.hpp"
+#include <array>
 
 namespace warden::ext {
 
-void install_tables(SqliteConnection& connection) {
-  for (const auto install : {install_settings, install_memory, install_connections, install_events, install_samples,
-                             install_checks}) {
-    if (const int rc = install(connection); rc != SQLITE_OK) {
-      throw vtab::error("warden: the tables could not be registered", rc);
-    }
-  }
+std::span<const Installer> table_installers() noexcept {
+  static constexpr std::array<Installer, 6> kAll{install_settings, install_memory,  install_connections,
+                                                 install_events,   install_samples, install_checks};
+  return kAll;
 }
 
 }  // namespace warden::ext

@@ -305,13 +305,13 @@ const sqlite3_module* methods() noexcept;
 
 template <class Table>
 struct instance : sqlite3_vtab {
-  explicit instance(module<Table>& owner) : sqlite3_vtab{}, home(&owner) {}
+  explicit instance(module<Table>& owner) : sqlite3_vtab{}, api(owner.api()), home(&owner) {}
   void report(const char* text) noexcept {
-    const Api* api = home->api();
     api->free(zErrMsg);
     zErrMsg = api->mprintf("%s", text);
   }
-  module<Table>* home;
+  const Api* api;
+  module<Table>* home;  // gone before the last xDisconnect where the module was replaced
 };
 
 template <class Table>
@@ -646,17 +646,17 @@ struct shims {
         [&](const char* text) { *message = api->mprintf("%s", text); });
   }
   static int disconnect(sqlite3_vtab* table) noexcept {
-    unmake(self(table).home->api(), &self(table));
+    unmake(self(table).api, &self(table));
     return SQLITE_OK;
   }
   static int best_index(sqlite3_vtab* table, sqlite3_index_info* info) noexcept {
     return guarded(table, [&] { return self(table).home->best_index(*info); });
   }
   static int open(sqlite3_vtab* table, sqlite3_vtab_cursor** out) noexcept {
-    return guarded(table, [&] { *out = make<cursor>(self(table).home->api()); });
+    return guarded(table, [&] { *out = make<cursor>(self(table).api); });
   }
   static int close(sqlite3_vtab_cursor* c) noexcept {
-    unmake(self(c->pVtab).home->api(), &self(c));
+    unmake(self(c->pVtab).api, &self(c));
     return SQLITE_OK;
   }
   static int filter(sqlite3_vtab_cursor* c, int used, const char* plan, int, sqlite3_value** argv) noexcept {

@@ -178,6 +178,9 @@ std::int64_t next_look_ms(const Settings& settings, const Reading& reading, cons
     if (kept > settings.idle_keep_bytes && c.idle_ms < settings.idle_grace_ms) {
       wait = std::min(wait, settings.idle_grace_ms - c.idle_ms);
     }
+    if (memory.relieving && c.idle_ms < settings.idle_grace_ms / kHotDivisor) {
+      wait = std::min(wait, settings.idle_grace_ms / kHotDivisor - c.idle_ms);
+    }
     if (settings.idle_release_ms > c.idle_ms) wait = std::min(wait, settings.idle_release_ms - c.idle_ms);
   }
   if (reading.freed && reading.held_back_bytes > settings.trim_above_bytes && memory.trimmed_ms >= 0 &&

@@ -31,6 +31,11 @@ constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max() / 2;
 
 }  // namespace
 
+Watchdog::~Watchdog() {
+  stop_for_good();
+  if (const int fd = wake_fd_.exchange(-1); fd >= 0) ::close(fd);
+}
+
 bool Watchdog::ensure_running() noexcept {
   if (running()) return true;
   const std::lock_guard held(control_lock_);

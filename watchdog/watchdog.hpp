@@ -24,6 +24,7 @@ class Warden;
 class Watchdog {
  public:
   explicit Watchdog(Warden& warden) : warden_(warden) {}
+  ~Watchdog();  // ends the thread; the process's own is never destroyed
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 

@@ -86,9 +86,11 @@ void run(Data& data, Report& report) {
       report.skipped("plain SQLite would need 4 GB of free memory for this");
     } else {
       const Numbers plain = measure(kBudgetHolds, {{"file", file}, {"warden", "0"}, {"end", end}});
-      report.number(end + ".plain.peak", plain["peak"] / 1e6, Unit::megabytes, {}, "before: above the beginning");
+      report.number(end + ".plain.peak", plain["peak"] / 1e6, Unit::megabytes, {},
+                    "before: above the beginning");
       report.number(end + ".plain.after_2s", plain["after"] / 1e6, Unit::megabytes, {}, "before");
-      if (end == "ended") report.number(end + ".plain.scan", plain["scan_ms"], Unit::milliseconds, {}, "4 at once");
+      if (end == "ended")
+        report.number(end + ".plain.scan", plain["scan_ms"], Unit::milliseconds, {}, "4 at once");
     }
     double peak = 0;
     double after = 0;
@@ -100,7 +102,8 @@ void run(Data& data, Report& report) {
       scans.push_back(with["scan_ms"]);
     }
     report.number(end + ".peak", peak / 1e6, Unit::megabytes,
-                  Bar::at_most((static_cast<double>(kBudgetBytes) + kAbove) / 1e6), "above the beginning; the worst");
+                  Bar::at_most((static_cast<double>(kBudgetBytes) + kAbove) / 1e6),
+                  "above the beginning; the worst");
     report.number(end + ".after_2s", after / 1e6, Unit::megabytes, Bar::at_most(kBack / 1e6), "the worst");
     if (end == "ended") report.number(end + ".scan", median(scans), Unit::milliseconds, {}, "4 at once");
   }
@@ -108,6 +111,7 @@ void run(Data& data, Report& report) {
 
 }  // namespace
 
-const Benchmark kBudgetHolds{"budget", "4 busy connections, unlimited cache, a budget of 256 MB", &run, &child};
+const Benchmark kBudgetHolds{"budget", "4 busy connections, unlimited cache, a budget of 256 MB", &run,
+                             &child};
 
 }  // namespace warden::bench

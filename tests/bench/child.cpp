@@ -115,8 +115,9 @@ Numbers Child::numbers() {
 void Child::finish() {
   const int status = wait();
   if (status == 0) return;
-  throw std::runtime_error(name_ + (WIFSIGNALED(status) ? std::string(" was ended by ") + strsignal(WTERMSIG(status))
-                                                        : " failed with " + std::to_string(WEXITSTATUS(status))));
+  throw std::runtime_error(name_ + (WIFSIGNALED(status)
+                                        ? std::string(" was ended by ") + strsignal(WTERMSIG(status))
+                                        : " failed with " + std::to_string(WEXITSTATUS(status))));
 }
 
 int Child::wait() noexcept {
@@ -130,7 +131,8 @@ int Child::wait() noexcept {
   return status;
 }
 
-std::vector<std::string> child_command(std::string_view name, const Parameters& given, std::vector<std::string> before) {
+std::vector<std::string> child_command(std::string_view name, const Parameters& given,
+                                       std::vector<std::string> before) {
   static const std::string self = [] {
     char path[4096];
     const ssize_t size = ::readlink("/proc/self/exe", path, sizeof(path));

@@ -76,7 +76,8 @@ void run(Data& data, Report& report) {
     times.push_back(one.back_ms);
   }
   report.number("peak", worst.peak / 1e6, Unit::megabytes, {}, "the worst of 5");
-  report.number("after", worst.after / 1e6, Unit::megabytes, Bar::at_most(kBack / 1e6), "when watching ended; the worst");
+  report.number("after", worst.after / 1e6, Unit::megabytes, Bar::at_most(kBack / 1e6),
+                "when watching ended; the worst");
   report.number("back", largest(times), Unit::milliseconds, Bar::at_most(kWithinMs),
                 "to within 32 MB of the beginning; the worst");
   report.number("back.median", median(times), Unit::milliseconds);
@@ -86,6 +87,7 @@ void child(const Parameters&) { throw std::runtime_error("cli measures the sqlit
 
 }  // namespace
 
-const Benchmark kCli{"cli", "the sqlite3 program, unlimited cache, one scan, a budget of 256 MB", &run, &child};
+const Benchmark kCli{"cli", "the sqlite3 program, unlimited cache, one scan, a budget of 256 MB", &run,
+                     &child};
 
 }  // namespace warden::bench

@@ -23,7 +23,8 @@ Database made(const std::string& path) {
 
 Data::Data() {
   const char* parent = ::getenv("TMPDIR");
-  std::string made = std::string(parent == nullptr || *parent == '\0' ? "/tmp" : parent) + "/warden_bench.XXXXXX";
+  std::string made =
+      std::string(parent == nullptr || *parent == '\0' ? "/tmp" : parent) + "/warden_bench.XXXXXX";
   if (::mkdtemp(made.data()) == nullptr) throw std::runtime_error(made + " can't be made");
   directory_ = made;
 }
@@ -37,14 +38,17 @@ void Data::remove() noexcept {
 
 const std::string& Data::big() {
   if (!big_.empty()) return big_;
-  if (const auto space = std::filesystem::space(directory_); space.available < static_cast<std::uintmax_t>(kNeededBytes)) {
+  if (const auto space = std::filesystem::space(directory_);
+      space.available < static_cast<std::uintmax_t>(kNeededBytes)) {
     throw Skip(directory_ + " has less than 1 GB free; TMPDIR names another place");
   }
   std::string path = file("big.db");
   // About 370 bytes a row, ten rows a page. The keys are in no order, so that sorting by them is work.
   made(path).run(
       "CREATE TABLE data(id INTEGER PRIMARY KEY, key INTEGER NOT NULL, payload TEXT NOT NULL);"
-      "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < " + std::to_string(kRows) + ")"
+      "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < " +
+      std::to_string(kRows) +
+      ")"
       "INSERT INTO data SELECT i, (i * 2654435761) % 4294967296, hex(zeroblob(180)) FROM n");
   return big_ = std::move(path);
 }

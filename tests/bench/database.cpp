@@ -18,7 +18,9 @@ void Database::run(const std::string& sql) {
   if (::sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(sql);
 }
 
-int Database::try_run(const std::string& sql) { return ::sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr); }
+int Database::try_run(const std::string& sql) {
+  return ::sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
+}
 
 std::int64_t Database::number(const std::string& sql) {
   Statement statement(*this, sql);
@@ -36,8 +38,8 @@ void Database::load_warden() {
 }
 
 Statement::Statement(Database& database, std::string_view sql) {
-  if (::sqlite3_prepare_v3(database.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement_,
-                           nullptr) != SQLITE_OK) {
+  if (::sqlite3_prepare_v3(database.get(), sql.data(), static_cast<int>(sql.size()),
+                           SQLITE_PREPARE_PERSISTENT, &statement_, nullptr) != SQLITE_OK) {
     throw std::runtime_error(std::string(sql) + ": " + ::sqlite3_errmsg(database.get()));
   }
 }

@@ -1,6 +1,5 @@
 // The promise: warden_release('idle') and warden_trim() give back what can be given back by hand, in about the same time.
 #include <malloc.h>
-
 #include <stdlib.h>
 
 #include <thread>
@@ -74,12 +73,14 @@ void run(Data& data, Report& report) {
   report.number("by_hand.bytes", median(by_hand_bytes), Unit::megabytes, {},
                 "before: sqlite3_db_release_memory on each, malloc_trim(0)");
   report.number("by_hand.time", median(by_hand_ms), Unit::milliseconds);
-  report.number("bytes", median(bytes), Unit::ratio, Bar::at_least(0.90), "of what comes back by hand; median of 5");
+  report.number("bytes", median(bytes), Unit::ratio, Bar::at_least(0.90),
+                "of what comes back by hand; median of 5");
   report.number("time", median(times), Unit::ratio, Bar::at_most(1.2), "of the time by hand");
 }
 
 }  // namespace
 
-const Benchmark kGiveBack{"give_back", "warden_release('idle') and warden_trim() against doing it by hand", &run, &child};
+const Benchmark kGiveBack{"give_back", "warden_release('idle') and warden_trim() against doing it by hand",
+                          &run, &child};
 
 }  // namespace warden::bench

@@ -54,7 +54,8 @@ void child(const Parameters& given) {
   shop.run("PRAGMA cache_size=-64000");
   if (!given.is("variant", "plain")) shop.load_warden();
   const double began = cpu_seconds();
-  say("statements", static_cast<double>(work(shop, work_of(given.text("work")), static_cast<int>(given.number("rounds")))));
+  say("statements",
+      static_cast<double>(work(shop, work_of(given.text("work")), static_cast<int>(given.number("rounds")))));
   say("cpu_ms", (cpu_seconds() - began) * 1000);
   say("watchdog_ms", thread_cpu_seconds("warden") * 1000);
 }
@@ -82,7 +83,8 @@ Counted count(Data& data, const char* variant, const Kind& kind, int rounds) {
   for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(copy + suffix);
   std::filesystem::copy_file(data.shop(), copy);
   Child process(child_command(
-      kInstructions.name, {{"file", copy}, {"variant", variant}, {"work", kind.name}, {"rounds", std::to_string(rounds)}},
+      kInstructions.name,
+      {{"file", copy}, {"variant", variant}, {"work", kind.name}, {"rounds", std::to_string(rounds)}},
       {"valgrind", "-q", "--tool=callgrind", "--separate-threads=yes", "--callgrind-out-file=" + out}));
   const Numbers said = process.numbers();
   Counted counted;
@@ -103,27 +105,32 @@ Counted count_work(Data& data, const char* variant, const Kind& kind) {
 void native_share(Data& data, Report& report) {
   const std::string copy = data.file("worked.db");
   std::filesystem::copy_file(data.shop(), copy);
-  const Numbers said = measure(kInstructions, {{"file", copy},
-                                               {"variant", "warden"},
-                                               {"work", "mixed"},
-                                               {"rounds", std::to_string(kNativeRounds)}});
+  const Numbers said = measure(
+      kInstructions,
+      {{"file", copy}, {"variant", "warden"}, {"work", "mixed"}, {"rounds", std::to_string(kNativeRounds)}});
   report.number("watchdog_thread", said["watchdog_ms"] / said["cpu_ms"] * 100, Unit::percent, {},
                 "of the CPU time of the mixed work, without valgrind");
 }
 
 void run(Data& data, Report& report) {
-  if (std::system("valgrind --version >/dev/null 2>&1") != 0) throw Skip("valgrind is not installed");  // NOLINT
+  if (std::system("valgrind --version >/dev/null 2>&1") != 0)
+    throw Skip("valgrind is not installed");  // NOLINT
   const Kind& mixed = kKinds.front();
   const Counted plain = count_work(data, "plain", mixed);
-  const auto percent = [](const Counted& with, const Counted& without) { return (with.host / without.host - 1) * 100; };
+  const auto percent = [](const Counted& with, const Counted& without) {
+    return (with.host / without.host - 1) * 100;
+  };
   const auto each = [](const Counted& with, const Counted& without) {
     return (with.host - without.host) / without.statements;
   };
-  report.number("mixed.plain_per_statement", plain.host / plain.statements, Unit::count, {}, "before: instructions");
+  report.number("mixed.plain_per_statement", plain.host / plain.statements, Unit::count, {},
+                "before: instructions");
   const Counted warden = count_work(data, "warden", mixed);
-  report.number("mixed.added", percent(warden, plain), Unit::percent, Bar::at_most(1), "on the host's thread");
+  report.number("mixed.added", percent(warden, plain), Unit::percent, Bar::at_most(1),
+                "on the host's thread");
   report.number("mixed.added_per_statement", each(warden, plain), Unit::count, {}, "instructions");
-  report.number("mixed.added.watchdog=0", percent(count_work(data, "no_thread", mixed), plain), Unit::percent);
+  report.number("mixed.added.watchdog=0", percent(count_work(data, "no_thread", mixed), plain),
+                Unit::percent);
   report.number("mixed.added.hooks=none", percent(count_work(data, "no_hooks", mixed), plain), Unit::percent);
   native_share(data, report);
   for (std::size_t i = 1; i < kKinds.size(); ++i) {
@@ -131,13 +138,15 @@ void run(Data& data, Report& report) {
     const Counted with = count_work(data, "warden", kKinds[i]);
     const std::string name = kKinds[i].name;
     char note[128];
-    std::snprintf(note, sizeof(note), "%.0f to %.0f instructions a statement", each(with, without), without.host / without.statements);
+    std::snprintf(note, sizeof(note), "%.0f to %.0f instructions a statement", each(with, without),
+                  without.host / without.statements);
     report.number(name + ".added", percent(with, without), Unit::percent, {}, note);
   }
 }
 
 }  // namespace
 
-const Benchmark kInstructions{"instructions", "instructions added to the mixed work of a service", &run, &child};
+const Benchmark kInstructions{"instructions", "instructions added to the mixed work of a service", &run,
+                              &child};
 
 }  // namespace warden::bench

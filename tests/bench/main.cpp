@@ -25,11 +25,12 @@ extern char** environ;  // NOLINT
 namespace warden::bench {
 namespace {
 
-constexpr std::array<const Benchmark*, 9> kAll{&kBudgetHolds, &kCli,         &kBesideIdle, &kGiveBack, &kLookUps,
+constexpr std::array<const Benchmark*, 9> kAll{&kBudgetHolds,  &kCli,  &kBesideIdle,  &kGiveBack, &kLookUps,
                                                &kInstructions, &kIdle, &kConnections, &kTables};
 
 const Benchmark* find(std::string_view name) {
-  const auto found = std::find_if(kAll.begin(), kAll.end(), [&](const Benchmark* b) { return name == b->name; });
+  const auto found =
+      std::find_if(kAll.begin(), kAll.end(), [&](const Benchmark* b) { return name == b->name; });
   return found == kAll.end() ? nullptr : *found;
 }
 
@@ -38,7 +39,8 @@ void forget_environment() {
   std::vector<std::string> names;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text(*entry);
-    if (text.starts_with("WARDEN_") || text.starts_with("MEMORY_PRESSURE_")) names.push_back(text.substr(0, text.find('=')));
+    if (text.starts_with("WARDEN_") || text.starts_with("MEMORY_PRESSURE_"))
+      names.push_back(text.substr(0, text.find('=')));
   }
   for (const std::string& name : names) ::unsetenv(name.c_str());
 }
@@ -88,7 +90,8 @@ int run_all(const std::vector<std::string>& names, const std::string& json, bool
   std::vector<const Benchmark*> chosen;
   for (const std::string& name : names) {
     chosen.push_back(find(name));
-    if (chosen.back() == nullptr) throw std::runtime_error("no benchmark is called " + name + "; --list names them");
+    if (chosen.back() == nullptr)
+      throw std::runtime_error("no benchmark is called " + name + "; --list names them");
   }
   if (chosen.empty()) chosen.assign(kAll.begin(), kAll.end());
   ::signal(SIGPIPE, SIG_IGN);

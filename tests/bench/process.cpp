@@ -63,7 +63,8 @@ std::int64_t resident_bytes(pid_t pid) {
 
 Share share_of_memory() {
   const std::string text = text_of("/proc/self/smaps_rollup");
-  return {kilobytes_of(text, "Private_Clean:") + kilobytes_of(text, "Private_Dirty:"), kilobytes_of(text, "Pss:")};
+  return {kilobytes_of(text, "Private_Dirty:"), kilobytes_of(text, "Private_Clean:"),
+          kilobytes_of(text, "Pss:")};
 }
 
 std::int64_t available_bytes() { return kilobytes_of(text_of("/proc/meminfo"), "MemAvailable:"); }
@@ -87,12 +88,6 @@ double thread_cpu_seconds(std::string_view name) {
   double system = 0;
   fields >> user >> system;
   return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-}
-
-std::int64_t thread_sleeps(std::string_view name) {
-  const std::string directory = thread_directory(name);
-  if (directory.empty()) return 0;
-  return kilobytes_of(text_of(directory + "/status"), "voluntary_ctxt_switches:") / 1024;
 }
 
 PeakRecorder::PeakRecorder() : peak_(resident_bytes()) {

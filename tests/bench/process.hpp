@@ -19,9 +19,11 @@ void sleep_ms(int milliseconds);
 
 /// Resident memory; `pid` 0 is this process. 0 for one that has ended.
 std::int64_t resident_bytes(pid_t pid = 0);
-/// Memory that is this process's alone, and its proportional share of everything (smaps_rollup).
+/// Memory that is this process's alone: written to, and pages of files that nobody else has mapped, which the kernel can
+/// take back at any time; and its proportional share of everything (smaps_rollup).
 struct Share {
-  std::int64_t private_bytes = 0;
+  std::int64_t dirty_bytes = 0;
+  std::int64_t clean_bytes = 0;
   std::int64_t proportional_bytes = 0;
 };
 Share share_of_memory();
@@ -30,8 +32,6 @@ std::int64_t available_bytes();
 /// CPU time of all of this process; of its first thread with that name (0 if there is none).
 double cpu_seconds();
 double thread_cpu_seconds(std::string_view name);
-/// How often that thread has given the CPU up by itself: wake-ups, that is.
-std::int64_t thread_sleeps(std::string_view name);
 
 /// Watches the resident memory of this process every 5 ms.
 class PeakRecorder {

@@ -30,10 +30,14 @@ const char* name_of(Unit unit) {
 
 std::string text_of(double value, Unit unit) {
   const double size = std::fabs(value);
-  const int digits = unit == Unit::ratio ? 2 : unit == Unit::count || size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
+  const int digits = unit == Unit::ratio                  ? 2
+                     : unit == Unit::count || size >= 100 ? 0
+                     : size >= 10                         ? 1
+                     : size >= 1                          ? 2
+                                                          : 3;
   char text[64];
-  std::snprintf(text, sizeof(text), "%.*f%s%s", value == 0 ? 0 : digits, value, *name_of(unit) == '\0' ? "" : " ",
-                name_of(unit));
+  std::snprintf(text, sizeof(text), "%.*f%s%s", value == 0 ? 0 : digits, value,
+                *name_of(unit) == '\0' ? "" : " ", name_of(unit));
   return text;
 }
 
@@ -67,7 +71,10 @@ void Report::number(std::string name, double measured, Unit unit, Bar bar, std::
   name = benchmark_ + "." + name;
   std::printf("  %-*s %12s  %-12s %-7s%s\n", kNameColumns, name.c_str(), text_of(measured, unit).c_str(),
               text_of(bar, unit).c_str(),
-              bar.kind == Bar::Kind::none ? "" : bar.met(measured) ? "met" : "MISSED", note.c_str());
+              bar.kind == Bar::Kind::none ? ""
+              : bar.met(measured)         ? "met"
+                                          : "MISSED",
+              note.c_str());
   std::fflush(stdout);
   rows_.push_back({std::move(name), measured, unit, bar, std::move(note)});
 }
@@ -98,8 +105,8 @@ int Report::summary() const {
   }
   std::printf("\n%d of %d bars met, in %.0f s\n", bars - static_cast<int>(missed.size()), bars, seconds_);
   for (const Row* row : missed) {
-    std::printf("  MISSED %s: %s, promised %s\n", row->name.c_str(), text_of(row->measured, row->unit).c_str(),
-                text_of(row->bar, row->unit).c_str());
+    std::printf("  MISSED %s: %s, promised %s\n", row->name.c_str(),
+                text_of(row->measured, row->unit).c_str(), text_of(row->bar, row->unit).c_str());
   }
   for (const std::string& why : failed_) std::printf("  FAILED %s\n", why.c_str());
   for (const std::string& why : skipped_) std::printf("  skipped %s\n", why.c_str());
@@ -141,7 +148,8 @@ double median(std::vector<double> values) {
 }
 
 double largest(const std::vector<double>& values) {
-  return values.empty() ? std::numeric_limits<double>::quiet_NaN() : *std::max_element(values.begin(), values.end());
+  return values.empty() ? std::numeric_limits<double>::quiet_NaN()
+                        : *std::max_element(values.begin(), values.end());
 }
 
 }  // namespace warden::bench

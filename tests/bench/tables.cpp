@@ -64,14 +64,16 @@ void child(const Parameters& given) {
   std::vector<Database> busy;
   for (int i = 0; i < kBusy; ++i) {
     busy.emplace_back(given.text("file"));
-    ::sqlite3_create_function(busy.back().get(), "wait_at_gate", 0, SQLITE_UTF8, &gate, &wait_at_gate, nullptr, nullptr);
+    ::sqlite3_create_function(busy.back().get(), "wait_at_gate", 0, SQLITE_UTF8, &gate, &wait_at_gate,
+                              nullptr, nullptr);
   }
   std::vector<std::thread> threads;
   for (Database& connection : busy) {
-    threads.emplace_back([&] { connection.try_run("SELECT sum(key), wait_at_gate() FROM data WHERE id <= 100"); });
+    threads.emplace_back(
+        [&] { connection.try_run("SELECT sum(key), wait_at_gate() FROM data WHERE id <= 100"); });
   }
   gate.wait_for(kBusy);
-  // Rings that are full, as after an hour: events by asking for releases, samples by a short interval.
+  // A ring of events that is full.
   const std::int64_t others = reader.number("SELECT count(*) FROM warden_connections WHERE state = 'active'");
   for (int i = 0; i < 1000; ++i) reader.run("SELECT warden_release()");
   for (const char* name : kNames) {

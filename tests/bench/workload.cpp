@@ -8,7 +8,8 @@ constexpr std::int64_t kProducts = 2'000;
 constexpr std::int64_t kOrders = 60'000;
 
 std::string numbers(std::int64_t count) {
-  return "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < " + std::to_string(count) + ") ";
+  return "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < " +
+         std::to_string(count) + ") ";
 }
 
 /// The statements of the service, prepared once.
@@ -71,42 +72,52 @@ class Shop {
   Statement customer_{database_, "SELECT * FROM customers WHERE id = ?"};
   Statement order_{database_, "SELECT * FROM orders WHERE id = ?"};
   Statement product_{database_, "SELECT * FROM products WHERE id = ?"};
-  Statement recent_{database_, "SELECT id, customer_id, at, state FROM orders WHERE id >= ? ORDER BY id LIMIT 100"};
-  Statement priced_{database_, "SELECT id, name, price FROM products WHERE price >= ? ORDER BY price LIMIT 50"};
+  Statement recent_{database_,
+                    "SELECT id, customer_id, at, state FROM orders WHERE id >= ? ORDER BY id LIMIT 100"};
+  Statement priced_{database_,
+                    "SELECT id, name, price FROM products WHERE price >= ? ORDER BY price LIMIT 50"};
   Statement begin_{database_, "BEGIN IMMEDIATE"};
   Statement add_order_{database_, "INSERT INTO orders(customer_id, at, state) VALUES(?, ?, 'new')"};
   Statement add_item_{database_, "INSERT INTO items(order_id, product_id, quantity) VALUES(?, ?, ?)"};
   Statement take_stock_{database_, "UPDATE products SET stock = stock - 1 WHERE id = ?"};
   Statement touch_{database_, "UPDATE customers SET orders = orders + 1 WHERE id = ?"};
   Statement commit_{database_, "COMMIT"};
-  Statement history_{database_,
-                     "SELECT o.id, o.at, p.name, i.quantity * p.price FROM orders o JOIN items i ON i.order_id = o.id"
-                     " JOIN products p ON p.id = i.product_id WHERE o.customer_id = ? ORDER BY o.at DESC"};
-  Statement bill_{database_,
-                  "SELECT c.name, sum(i.quantity * p.price) FROM orders o JOIN customers c ON c.id = o.customer_id"
-                  " JOIN items i ON i.order_id = o.id JOIN products p ON p.id = i.product_id WHERE o.id = ?"};
-  Statement turnover_{database_,
-                      "SELECT p.category, count(*), sum(i.quantity * p.price) FROM items i"
-                      " JOIN products p ON p.id = i.product_id WHERE i.order_id BETWEEN ?1 AND ?1 + 2000 GROUP BY 1"};
+  Statement history_{
+      database_,
+      "SELECT o.id, o.at, p.name, i.quantity * p.price FROM orders o JOIN items i ON i.order_id = o.id"
+      " JOIN products p ON p.id = i.product_id WHERE o.customer_id = ? ORDER BY o.at DESC"};
+  Statement bill_{
+      database_,
+      "SELECT c.name, sum(i.quantity * p.price) FROM orders o JOIN customers c ON c.id = o.customer_id"
+      " JOIN items i ON i.order_id = o.id JOIN products p ON p.id = i.product_id WHERE o.id = ?"};
+  Statement turnover_{
+      database_,
+      "SELECT p.category, count(*), sum(i.quantity * p.price) FROM items i"
+      " JOIN products p ON p.id = i.product_id WHERE i.order_id BETWEEN ?1 AND ?1 + 2000 GROUP BY 1"};
 };
 
 }  // namespace
 
 void make_shop(Database& database) {
   database.run(
-      "CREATE TABLE customers(id INTEGER PRIMARY KEY, name TEXT NOT NULL, mail TEXT NOT NULL, street TEXT, city TEXT,"
+      "CREATE TABLE customers(id INTEGER PRIMARY KEY, name TEXT NOT NULL, mail TEXT NOT NULL, street TEXT, "
+      "city TEXT,"
       " orders INTEGER NOT NULL DEFAULT 0);"
-      "CREATE TABLE products(id INTEGER PRIMARY KEY, name TEXT NOT NULL, category TEXT NOT NULL, price INTEGER NOT NULL,"
+      "CREATE TABLE products(id INTEGER PRIMARY KEY, name TEXT NOT NULL, category TEXT NOT NULL, price "
+      "INTEGER NOT NULL,"
       " stock INTEGER NOT NULL, description TEXT);"
-      "CREATE TABLE orders(id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL);"
+      "CREATE TABLE orders(id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL, at INTEGER NOT NULL, state "
+      "TEXT NOT NULL);"
       "CREATE TABLE items(id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL, product_id INTEGER NOT NULL,"
       " quantity INTEGER NOT NULL)");
-  database.run(numbers(kCustomers) +
-               "INSERT INTO customers SELECT i, 'customer ' || i, 'c' || i || '@example.org', i || ' Long Street',"
-               " 'City ' || (i % 500), 0 FROM n");
-  database.run(numbers(kProducts) +
-               "INSERT INTO products SELECT i, 'product ' || i, 'category ' || (i % 25), (i * 7919) % 100000, 1000000,"
-               " hex(zeroblob(150)) FROM n");
+  database.run(
+      numbers(kCustomers) +
+      "INSERT INTO customers SELECT i, 'customer ' || i, 'c' || i || '@example.org', i || ' Long Street',"
+      " 'City ' || (i % 500), 0 FROM n");
+  database.run(
+      numbers(kProducts) +
+      "INSERT INTO products SELECT i, 'product ' || i, 'category ' || (i % 25), (i * 7919) % 100000, 1000000,"
+      " hex(zeroblob(150)) FROM n");
   database.run(numbers(kOrders) + "INSERT INTO orders SELECT i, (i * 7919) % " + std::to_string(kCustomers) +
                " + 1, 1700000000 + i * 60, 'sent' FROM n");
   database.run(numbers(3 * kOrders) + "INSERT INTO items SELECT i, (i + 2) / 3, (i * 104729) % " +

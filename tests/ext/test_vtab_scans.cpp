@@ -108,6 +108,21 @@ struct Traps {
   }
 };
 
+/// Rows without a rowid: what they are can't depend on hints, so there must not be any.
+struct Anonymous {
+  using row = warden::test::Number;
+  static constexpr const char* name = "anonymous";
+  static constexpr auto risk = vtab::risk::normal;
+  using columns = vtab::columns<vtab::col<"value", &row::value, vtab::push::range>, vtab::col<"square", &row::square>>;
+  std::vector<row> scan(const vtab::query<row, columns>& q) const {
+    std::vector<row> rows;
+    for (std::int64_t n = 1; n <= 5; ++n) {
+      if (q.admits<"value">(n)) rows.push_back({n});
+    }
+    return rows;
+  }
+};
+
 /// 40 columns c0 to c39, and which of them reads() says are read.
 struct Wide {
   std::array<std::int64_t, 40> cell;
@@ -155,6 +170,7 @@ struct Scans {
     vtab::install<Squares>(api(), db.handle());
     vtab::install<Traps>(api(), db.handle());
     vtab::install<WideTable>(api(), db.handle());
+    vtab::install<Anonymous>(api(), db.handle());
   }
   std::string query(std::string_view sql) { return db.query(sql); }
 };
@@ -209,6 +225,13 @@ BOOST_AUTO_TEST_CASE(rows_before_an_exception_are_seen) {
   const auto answer = db.run("SELECT value FROM traps");
   BOOST_TEST(answer.rows == "1");
   BOOST_TEST(answer.error == "the disk is gone");
+}
+
+BOOST_AUTO_TEST_CASE(rows_without_a_rowid_have_nothing_pushed_and_stay_apart) {
+  BOOST_TEST(query("SELECT value FROM anonymous WHERE value = 2 OR value = 4 OR square = 9") == "2, 3, 4");
+  BOOST_TEST(query("SELECT value FROM anonymous WHERE value < 2 OR value > 4") == "1, 5");
+  BOOST_TEST(query("SELECT rowid FROM anonymous WHERE value > 3") == "4, 5");
+  BOOST_TEST(query("EXPLAIN QUERY PLAN SELECT value FROM anonymous WHERE value = 2").ends_with("INDEX 1:"));
 }
 
 BOOST_AUTO_TEST_CASE(a_scan_may_learn_which_columns_are_read) {

@@ -122,9 +122,25 @@ BOOST_AUTO_TEST_CASE(a_second_install_replaces_the_first) {
   BOOST_TEST(alive == before);
 }
 
+BOOST_AUTO_TEST_CASE(a_replaced_table_lives_as_long_as_a_statement_that_reads_it) {
+  const int before = alive;
+  sqlite3_stmt* statement = nullptr;
+  sqlite3_prepare_v2(db.handle(), "SELECT * FROM normal, a", -1, &statement, nullptr);
+  BOOST_TEST(sqlite3_step(statement) == SQLITE_ROW);
+  BOOST_TEST(vtab::install<Guarded<vtab::risk::normal>>(api(), db.handle(), 7) == SQLITE_OK);
+  BOOST_TEST(alive == before + 1);
+  BOOST_TEST(sqlite3_step(statement) == SQLITE_ROW);
+  BOOST_TEST(sqlite3_column_int(statement, 0) == 1);
+  sqlite3_finalize(statement);
+  BOOST_TEST(query("SELECT * FROM normal") == "7");
+  BOOST_TEST(alive == before);
+}
+
 BOOST_AUTO_TEST_CASE(a_constructor_that_throws_installs_nothing) {
   Database other;
+  const long long before = warden::test::memory_used();
   BOOST_TEST(vtab::install<Guarded<vtab::risk::normal>>(api(), other.handle(), -1) == SQLITE_ERROR);
+  BOOST_TEST(warden::test::memory_used() == before);
   BOOST_TEST(other.query("SELECT * FROM normal") == "error 1: no such table: normal");
 }
 

@@ -87,6 +87,7 @@ BOOST_AUTO_TEST_CASE(resize_keeps_the_newest_whatever_came_before) {
   }
 }
 
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)  // their malloc ends the program instead
 BOOST_AUTO_TEST_CASE(resize_without_room_changes_nothing) {
   Ring<int> ring(2);
   fill(ring, 1, 2);
@@ -94,6 +95,7 @@ BOOST_AUTO_TEST_CASE(resize_without_room_changes_nothing) {
   BOOST_TEST(rows(ring) == from_to(1, 2), boost::test_tools::per_element());
   BOOST_TEST(ring.capacity() == 2U);
 }
+#endif
 
 BOOST_AUTO_TEST_CASE(events_are_stamped_and_numbered_from_one) {
   Journal log;

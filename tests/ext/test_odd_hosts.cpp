@@ -1,0 +1,295 @@
+// Hosts that can't do everything: accounting off, no mutexes, no progress handler, no memory left. Each in a process of
+// its own, since SQLite is configured before its first use.
+#include <dlfcn.h>
+
+#include <boost/test/unit_test.hpp>
+#include <map>
+
+#include "host.hpp"
+
+namespace warden::test {
+namespace {
+
+constexpr std::int64_t kMB = 1'000'000;
+
+std::string check(const Db& db, const std::string& name) {
+  return db.one("SELECT status FROM warden_checks WHERE \"check\" = '" + name + "'");
+}
+
+/// Configures SQLite anew. For a child only: connections of the parent must not be used any more.
+template <class... Args>
+void configure(int what, Args... args) {
+  sqlite3_reset_auto_extension();
+  sqlite3_shutdown();
+  sqlite3_mutex_methods chosen_anew{};  // else those of the first start stay, whatever is configured
+  sqlite3_config(SQLITE_CONFIG_MUTEX, &chosen_anew);
+  if (sqlite3_config(what, args...) != SQLITE_OK) throw std::runtime_error("sqlite3_config failed");
+  sqlite3_initialize();
+}
+
+/// Every page of the extension's surface, as a sequence of statements.
+const std::vector<std::string> kEverything{
+    "SELECT * FROM warden_settings", "SELECT * FROM warden_memory",  "SELECT * FROM warden_connections",
+    "SELECT * FROM warden_events",   "SELECT * FROM warden_samples", "SELECT * FROM warden_checks",
+    "SELECT warden_release()",       "SELECT warden_release('idle')", "SELECT warden_trim()",
+    "SELECT warden_label('x')",      "SELECT warden_set('memory_budget', '64MB')",
+    "UPDATE warden_settings SET value = '32MB' WHERE name = 'memory_budget'",
+    "SELECT warden_get('trim')",     "SELECT warden_size('1.5GiB'), warden_size_text(5)",
+    "SELECT warden_debug(), warden_version(), warden_connection_id()",
+    "SELECT warden_set('cache_size', '1MiB'), warden_set('temp_store', 'file')", "SELECT warden_reset()"};
+
+bool everything_works(const Db& db) {
+  for (const std::string& sql : kEverything) {
+    if (const std::string error = db.error(sql); !error.empty()) {
+      std::fprintf(stderr, "%s: %s\n", sql.c_str(), error.c_str());
+      return false;
+    }
+  }
+  return true;
+}
+
+// The process's table of routines, to make copies that lack something.
+const void* routines = nullptr;
+using Table = std::vector<void*>;
+Table table_without(const std::vector<void*>& missing) {
+  const auto take = +[](sqlite3*, char**, const void* api) { return routines = api, SQLITE_OK; };
+  sqlite3_auto_extension(reinterpret_cast<void (*)()>(take));
+  const Db db;
+  sqlite3_cancel_auto_extension(reinterpret_cast<void (*)()>(take));
+  Table table(250);
+  std::copy_n(static_cast<void* const*>(routines), table.size(), table.begin());
+  for (void* function : missing) {
+    const auto slot = std::find(table.begin(), table.end(), function);
+    if (slot == table.end()) throw std::runtime_error("no such routine in the table");
+    *slot = nullptr;
+  }
+  return table;
+}
+
+void load_with(const Db& db, const Table& table) {
+  using Entry = int (*)(sqlite3*, char**, const void*);
+  const auto entry = reinterpret_cast<Entry>(::dlsym(::dlopen(WARDEN_SO, RTLD_NOW), "sqlite3_warden_init"));
+  if (entry(db.get(), nullptr, table.data()) != SQLITE_OK_LOAD_PERMANENTLY) throw std::runtime_error("load failed");
+}
+
+template <class F>
+void* address(F* function) {
+  return reinterpret_cast<void*>(function);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(odd_hosts)
+
+BOOST_AUTO_TEST_CASE(memory_accounting_off) {
+  const TempDir dir;
+  make_table(dir.file("t.db"), 30);
+  const int status = in_child([&] {
+    configure(SQLITE_CONFIG_MEMSTATUS, 0);
+    Db db;
+    db.load();
+    if (check(db, "memory accounting") != "limited" || check(db, "soft heap limit") != "limited") return 1;
+    if (db.one("SELECT bytes FROM warden_memory WHERE area = 'sqlite'") != "NULL") return 2;
+    if (!everything_works(db)) return 3;
+    // The parts are still known, and an idle connection is still released.
+    db.rows("SELECT warden_set('memory_budget', '20MB'), warden_set('idle_grace_ms', 100)");
+    const Db scanner(dir.file("t.db"));
+    scanner.rows("PRAGMA cache_size = 1000000000; SELECT sum(length(x)) FROM t");
+    return eventually([&] {
+      return db.number("SELECT max(cache_bytes) FROM warden_connections") < kMB &&
+             db.number("SELECT sum(releases) FROM warden_connections") > 0;
+    }) ? 0 : 4;
+  });
+  BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(threads_switched_off_by_the_host) {
+  const TempDir dir;
+  make_table(dir.file("t.db"), 30);
+  for (const int mode : {SQLITE_CONFIG_SINGLETHREAD, SQLITE_CONFIG_MULTITHREAD}) {
+    const int status = in_child([&] {
+      configure(mode);
+      Db db(dir.file("t.db"), 0);
+      db.load();
+      if (check(db, "this connection") != "limited") return 1;
+      if (check(db, "threading") != (mode == SQLITE_CONFIG_SINGLETHREAD ? "limited" : "ok")) return 2;
+      if (!everything_works(db)) return 3;
+      db.rows("SELECT warden_set('memory_budget', '20MB')");
+      db.rows("PRAGMA cache_size = 1000000000");
+      db.rows("SELECT sum(length(a.x)) FROM t a, (SELECT 1 UNION SELECT 2 UNION SELECT 3)");
+      // Released on its own thread, at the end of the long statement.
+      return db.number("SELECT cache_bytes FROM warden_connections") < kMB ? 0 : 4;
+    });
+    BOOST_TEST(status == 0, "mode " << mode << ": step " << status);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_build_without_mutexes) {
+  const int status = in_child([] {
+    sqlite3_reset_auto_extension();
+    const Table table = table_without({address(&sqlite3_mutex_alloc), address(&sqlite3_mutex_free),
+                                       address(&sqlite3_mutex_enter), address(&sqlite3_mutex_leave),
+                                       address(&sqlite3_mutex_try), address(&sqlite3_db_mutex)});
+    const Db db;
+    load_with(db, table);
+    if (check(db, "threading") != "limited") return 1;
+    return everything_works(db) ? 0 : 2;
+  });
+  BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_build_without_progress_handler_and_trace) {
+  const int status = in_child([] {
+    sqlite3_reset_auto_extension();
+    const Table no_progress = table_without({address(&sqlite3_progress_handler)});
+    const Table no_trace = table_without({address(&sqlite3_trace_v2)});
+    const Db first;
+    load_with(first, no_progress);
+    first.rows("SELECT warden_set('hooks', 'trace+progress')");
+    if (first.one("SELECT hooks FROM warden_connections") != "trace" || check(first, "hooks") != "limited") return 1;
+    if (!everything_works(first)) return 2;
+    sqlite3_reset_auto_extension();
+    const Db second;
+    load_with(second, no_trace);
+    if (check(second, "hooks") != "off") return 3;
+    return everything_works(second) ? 0 : 4;
+  });
+  BOOST_TEST(status == 0);
+}
+
+// ---- out of memory
+
+namespace {
+
+sqlite3_mem_methods real_memory{};
+int allocations_left = -1;  // until one fails; negative: none does
+bool persistent = false;
+bool failed_once = false;
+
+bool fails() {
+  if (allocations_left < 0) return false;
+  if (allocations_left > 0) return --allocations_left, false;
+  failed_once = true;
+  if (!persistent) allocations_left = -1;
+  return true;
+}
+
+void make_memory_fail_on_demand() {
+  sqlite3_reset_auto_extension();
+  sqlite3_shutdown();
+  sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_memory);
+  sqlite3_mem_methods failing = real_memory;
+  failing.xMalloc = [](int size) { return fails() ? nullptr : real_memory.xMalloc(size); };
+  failing.xRealloc = [](void* old, int size) { return fails() ? nullptr : real_memory.xRealloc(old, size); };
+  if (sqlite3_config(SQLITE_CONFIG_MALLOC, &failing) != SQLITE_OK) throw std::runtime_error("sqlite3_config failed");
+  sqlite3_initialize();
+}
+
+/// Fails allocation 1, 2, 3, ... of `body` until none fails. `body` must end cleanly each time, and is told.
+template <class F>
+void at_every_allocation(bool lasting, F&& body) {
+  for (int n = 0; n < 100'000; ++n) {
+    persistent = lasting;
+    failed_once = false;
+    allocations_left = n;
+    body();
+    allocations_left = -1;
+    if (!failed_once) return;
+  }
+  throw std::runtime_error("it never succeeds");
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(loading_at_every_failing_allocation) {
+  const int status = in_child([] {
+    make_memory_fail_on_demand();
+    Db().load().rows("SELECT warden_set('watchdog', 0)");  // the thread allocates nothing, but may free: keep counts exact
+    for (const bool lasting : {false, true}) {
+      at_every_allocation(lasting, [] {
+        sqlite3_reset_auto_extension();
+        const int held = allocations_left;
+        allocations_left = -1;
+        Db db;
+        allocations_left = held;
+        std::string error;
+        try {
+          db.load();
+        } catch (const SqlError& e) {
+          error = e.what();
+        }
+        allocations_left = -1;
+        if (db.one("SELECT 1 + 1") != "2") throw std::runtime_error("the connection is unusable");
+        if (!failed_once && !error.empty()) throw std::runtime_error("an error without a reason: " + error);
+        db.load();  // and later it can be loaded after all
+        if (db.one("SELECT warden_version()").empty()) throw std::runtime_error("no second chance");
+      });
+    }
+    return 0;
+  });
+  BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(opening_at_every_failing_allocation) {
+  const int status = in_child([] {
+    make_memory_fail_on_demand();
+    Db first;
+    first.load().rows("SELECT warden_set('watchdog', 0), warden_set('cache_size', '1MiB')");
+    int opened = 0;
+    at_every_allocation(false, [&] {
+      sqlite3* db = nullptr;
+      const int rc = sqlite3_open(":memory:", &db);
+      allocations_left = -1;
+      if (rc == SQLITE_OK) {
+        ++opened;
+        sqlite3_stmt* one = nullptr;
+        if (sqlite3_prepare_v2(db, "SELECT 1", -1, &one, nullptr) != SQLITE_OK || sqlite3_step(one) != SQLITE_ROW) {
+          throw std::runtime_error("opened, but unusable");
+        }
+        sqlite3_finalize(one);
+      } else if (rc != SQLITE_NOMEM) {
+        throw std::runtime_error("another error than out of memory");
+      }
+      sqlite3_close(db);
+    });
+    if (first.number("SELECT count(*) FROM warden_connections") != 1) return 1;
+    // Failures inside warden's part of the open do not fail it.
+    return opened > 5 ? 0 : 2;
+  });
+  BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(every_statement_at_every_failing_allocation) {
+  const int status = in_child([] {
+    make_memory_fail_on_demand();
+    Db db;
+    db.load().rows("SELECT warden_set('watchdog', 0)");
+    db.rows("CREATE TABLE mine(a); INSERT INTO mine VALUES (1), (2); PRAGMA integrity_check");
+    for (const std::string& sql : kEverything) {
+      db.rows(sql);
+      if (sql.find("watchdog") == std::string::npos) db.rows("SELECT warden_set('watchdog', 0)");
+      db.rows("PRAGMA integrity_check");  // brings caches to what they are at the end, too
+      const std::int64_t before = sqlite3_memory_used();
+      for (const bool lasting : {false, true}) {
+        at_every_allocation(lasting, [&] {
+          const std::string error = db.error(sql);
+          allocations_left = -1;
+          // Some failures are survived (SQLite goes without); a statement that fails says out of memory.
+          if (!error.empty() && (!failed_once || error.find("out of memory") == std::string::npos)) {
+            throw std::runtime_error(sql + ": " + error);
+          }
+          if (db.one("SELECT sum(a) FROM mine") != "3") throw std::runtime_error("unusable after " + sql);
+        });
+      }
+      if (db.one("PRAGMA integrity_check") != "ok") throw std::runtime_error("damaged by " + sql);
+      // What was prepared and cached may stay; a leak at each of hundreds of failures would not fit.
+      if (sqlite3_memory_used() > before + 40'000) throw std::runtime_error("leaked by " + sql);
+    }
+    return 0;
+  });
+  BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace warden::test

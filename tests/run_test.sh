@@ -1,0 +1,90 @@
+# ./run test: sourced by ./run. Every quality gate, each in a build of its own; ends in "N passed, N failed".
+
+readonly kTestPackages=(clang-format)
+tests_passed=0
+tests_failed=0
+
+# counted <name> <command...>: runs a Boost.Test program and adds up its cases.
+counted() {
+  local name=$1 out cases failures
+  shift
+  out=$(mktemp)
+  if "$@" >"$out" 2>&1; then
+    cases=$(sed -n 's/^Running \([0-9]*\) test case.*/\1/p' "$out")
+    [[ -n $cases ]] || { echo "$name ran no test"; tests_failed=$((tests_failed + 1)); cat "$out"; rm -f "$out"; return; }
+    tests_passed=$((tests_passed + cases))
+    echo "  $name: $cases passed"
+  else
+    cat "$out"
+    failures=$(sed -n 's/.*\*\*\* \([0-9]*\) failure.*/\1/p' "$out")
+    cases=$(sed -n 's/^Running \([0-9]*\) test case.*/\1/p' "$out")
+    tests_failed=$((tests_failed + ${failures:-1}))
+    echo "  $name: FAILED (${failures:-1} of ${cases:-?})"
+  fi
+  rm -f "$out"
+}
+
+# gate <name> <command...>: one check that passes or fails.
+gate() {
+  local name=$1
+  shift
+  if "$@"; then
+    tests_passed=$((tests_passed + 1))
+    echo "  $name: passed"
+  else
+    tests_failed=$((tests_failed + 1))
+    echo "  $name: FAILED"
+  fi
+}
+
+check_format() {
+  git ls-files '*.cpp' '*.hpp' | xargs clang-format --dry-run --Werror
+}
+
+# watchdog/ knows no SQLite: it compiles without its headers, and no file names one.
+check_layers() {
+  ! grep -nE '#include.*sqlite3|sqlite3_[a-z]+\(' watchdog/*.cpp watchdog/*.hpp &&
+    ! grep -nE '#include "(\.\./)?ext/' watchdog/*.cpp watchdog/*.hpp
+}
+
+check_links() {
+  ! ldd build/warden.so | grep -E 'libsqlite3|libstdc\+\+|libgcc_s'
+}
+
+run_tests() {
+  local suites=(release asan tsan)
+  while (($#)); do
+    case $1 in
+      --fast) suites=(release) ;;
+      *) fail "./run test: unknown option $1 (there is --fast: the release build only)" ;;
+    esac
+    shift
+  done
+  install_packages "${kPackages[@]}" "${kTestPackages[@]}"
+  local preset dir
+  for preset in "${suites[@]}"; do
+    cmake_flags=(-DWARDEN_WERROR=ON -DWARDEN_TESTS=ON)
+    if [[ $preset == release ]]; then
+      dir=build
+      cmake_flags+=(-DWARDEN_BENCH=ON -DWARDEN_DEMO=ON)
+    else
+      dir=build-$preset
+      cmake_flags+=(-DWARDEN_BENCH=OFF -DWARDEN_DEMO=OFF)
+    fi
+    build "$preset"
+    say "Testing ($preset)"
+    counted "the core" "$dir"/tests/warden_unit --color_output=no
+    counted "the helpers" "$dir"/tests/warden_vtab_tests --color_output=no
+    counted "the extension in a host" "$dir"/tests/warden_host_tests --color_output=no
+    if [[ $preset == release ]]; then
+      gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
+      gate "examples of the documents" tests/sql/run_examples.sh build/warden.so
+      gate "layers" check_layers
+      gate "what warden.so links" check_links
+      gate "clang-format" check_format
+    fi
+  done
+  echo
+  echo "$tests_passed passed, $tests_failed failed"
+  ((tests_failed == 0))
+}
