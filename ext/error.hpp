@@ -16,7 +16,8 @@ namespace warden::vtab {
 /// SQLITE_NOMEM, SQLITE_ERROR or SQLITE_INTERNAL.
 class error : public std::runtime_error {
  public:
-  explicit error(const std::string& what, int code = SQLITE_ERROR) : std::runtime_error(what), code_(code == SQLITE_OK ? SQLITE_ERROR : code) {}
+  explicit error(const std::string& what, int code = SQLITE_ERROR)
+      : std::runtime_error(what), code_(code == SQLITE_OK ? SQLITE_ERROR : code) {}
   int code() const noexcept { return code_; }
 
  private:

@@ -17,6 +17,7 @@ struct SampleRow : Sample {
   std::optional<std::int64_t> rss() const { return known(rss_bytes); }
   std::optional<std::int64_t> allocator_free() const { return known(allocator_free_bytes); }
   std::optional<double> pressure() const { return pressure_ratio < 0 ? std::nullopt : std::optional(pressure_ratio); }
+  sqlite3_int64 rowid() const { return sample_id; }
 };
 
 struct SamplesTable : OwnTable {

@@ -54,49 +54,44 @@ struct SettingsTable : OwnTable {
   vtab::vector<SettingRow> scan(const vtab::query<row, columns>& q) const {
     self.own_call();
     vtab::vector<SettingRow> rows{vtab::Allocator<SettingRow>(q.api())};
-    const SettingsStore& settings = Warden::instance().settings;
     for (std::size_t i = 0; i < setting_specs().size(); ++i) {
-      if (!q.admits<"name">(setting_specs()[i].name)) continue;
-      SettingsStore::Entry entry = settings.entry(i);
-      std::string_view source = source_name(entry.source);
-      if (setting_specs()[i].name == "soft_heap_limit" && self.host().host_set_soft_limit()) source = "host";
-      rows.push_back({i, std::move(entry.text), source});
+      if (q.admits<"name">(setting_specs()[i].name)) rows.push_back(row_at(i));
     }
     return rows;
   }
 
   void update(sqlite3_int64 rowid, const vtab::change<columns>& to) const {
     self.own_call();
-    const SettingSpec& spec = setting_specs()[static_cast<std::size_t>(rowid - 1)];
-    const auto before = scan_one(spec.name);
-    for (const auto& [column, was] : {std::pair{"name", spec.name}, {"source", std::string_view(before.source)},
-                                      {"scope", spec.scope}, {"default_value", spec.default_value},
-                                      {"description", spec.description}}) {
-      const vtab::value now = to.at(position(column));
-      if (now.type() != SQLITE_TEXT || now.as_text() != was) {
-        throw vtab::error("warden_settings: only value can be changed, not " + std::string(column));
-      }
-    }
+    const SettingRow before = row_at(static_cast<std::size_t>(rowid - 1));
+    same("name", to.get<"name">(), before.name());
+    same("unit", to.get<"unit">(), before.unit());
+    same("default_value", to.get<"default_value">(), before.default_value());
+    same("min_value", to.get<"min_value">(), text(before.min_value()));
+    same("max_value", to.get<"max_value">(), text(before.max_value()));
+    same("source", to.get<"source">(), before.source);
+    same("scope", to.get<"scope">(), before.scope());
+    same("description", to.get<"description">(), before.description());
     try {
-      set_setting(self, spec.name, to.get<"value">());
+      set_setting(self, before.name(), to.get<"value">());
     } catch (const BadValue& e) {
       throw vtab::error(std::string("warden_settings: ") + e.what());
     }
   }
 
  private:
-  static std::size_t position(std::string_view column) {
-    return column == "name"            ? columns::position<"name">
-           : column == "source"        ? columns::position<"source">
-           : column == "scope"         ? columns::position<"scope">
-           : column == "default_value" ? columns::position<"default_value">
-                                       : columns::position<"description">;
+  SettingRow row_at(std::size_t position) const {
+    SettingsStore::Entry entry = Warden::instance().settings.entry(position);
+    const bool host = setting_specs()[position].name == "soft_heap_limit" && self.host().host_set_soft_limit();
+    return {position, std::move(entry.text), host ? "host" : source_name(entry.source)};
   }
-  SettingRow scan_one(std::string_view setting) const {
-    const std::size_t i = setting_position(setting);
-    const auto entry = Warden::instance().settings.entry(i);
-    const bool host = setting == "soft_heap_limit" && self.host().host_set_soft_limit();
-    return {i, entry.text, host ? std::string_view("host") : source_name(entry.source)};
+  static std::optional<std::string> text(std::optional<std::int64_t> number) {
+    return number ? std::optional(std::to_string(*number)) : std::nullopt;
+  }
+  /// Everything but `value` must stay as it is.
+  static void same(const char* column, const vtab::value& now, std::optional<std::string_view> before) {
+    if (now.is_null() ? before.has_value() : !before || now.as_text() != *before) {
+      throw vtab::error(std::string("warden_settings: only value can be changed, not ") + column);
+    }
   }
 };
 

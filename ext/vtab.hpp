@@ -47,7 +47,8 @@
 namespace warden::vtab {
 
 /// What SQLite may push down into a column: nothing, equality, equality that at most one row meets, or equality and
-/// bounds (< <= > >= BETWEEN).
+/// bounds (< <= > >= BETWEEN). Don't push bounds of texts that look like numbers: beside a column of numeric affinity
+/// SQLite compares them as numbers, and a hint can't tell.
 enum class push { none, eq, key, range };
 
 /// Whether an argument may be left out. One that is required and NULL gives no rows.
@@ -429,7 +430,7 @@ class module {
       if (!kTraits[c].hidden || taken[c][0]) continue;
       if (unusable[c]) return SQLITE_CONSTRAINT;  // this join order can't be; another one can
       if (kTraits[c].required) {
-        // Not an error yet: SQLite also asks for each side of an OR by itself, without the rest of WHERE. A plan that is
+        // Not an error yet: SQLite also asks for each side of an OR by itself, without the rest of WHERE. This plan is
         // taken only where there is no other; filter() then says what is missing.
         plan = {kMissing, static_cast<char>(kFirstColumnLetter + static_cast<int>(c))};
         rows = 1e30;

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <string.h>
+
 #include <cstring>
 
 namespace warden {
@@ -14,18 +16,27 @@ constexpr int kAttempts = 16;
 
 }  // namespace
 
+bool Activity::holds(const char* sql) const noexcept {
+  // Only the connection's own thread writes the words, and it is the one that reads them here.
+  return sql != nullptr && sql_bytes_.load(std::memory_order_relaxed) < kSqlBytes &&
+         ::strncmp(sql, reinterpret_cast<const char*>(words_.data()), kSqlBytes) == 0;
+}
+
 void Activity::publish(const Frame& frame) noexcept {
   const auto version = version_.load(std::memory_order_relaxed);
   version_.store(version + 1, std::memory_order_relaxed);
-  const std::size_t size = frame.sql == nullptr ? 0 : ::strnlen(frame.sql, kSqlBytes);
-  for (std::size_t at = 0; at < size; at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, frame.sql + at, size - at < 8 ? size - at : 8);
-    words_[at / 8].store(word, std::memory_order_release);
+  if (!holds(frame.sql)) {
+    const std::size_t size = frame.sql == nullptr ? 0 : ::strnlen(frame.sql, kSqlBytes);
+    for (std::size_t at = 0; at < size; at += 8) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, frame.sql + at, size - at < 8 ? size - at : 8);
+      words_[at / 8].store(word, std::memory_order_release);
+    }
+    // The terminator, for holds(): inside the last word, or in one of its own.
+    if (size % 8 == 0 && size < kSqlBytes) words_[size / 8].store(0, std::memory_order_release);
+    const bool truncated = size == kSqlBytes && frame.sql[size] != '\0';
+    sql_bytes_.store(static_cast<std::uint32_t>(size) | (truncated ? kTruncated : 0), std::memory_order_release);
   }
-  const bool truncated = size == kSqlBytes && frame.sql[size] != '\0';
-  sql_bytes_.store(static_cast<std::uint32_t>(size) | (truncated ? kTruncated : 0),
-                   std::memory_order_release);
   seq_.store(frame.seq, std::memory_order_release);
   started_ns_.store(frame.started_ns, std::memory_order_release);
   version_.store(version + 2, std::memory_order_release);

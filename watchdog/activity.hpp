@@ -63,6 +63,8 @@ class Activity {
     std::int64_t started_ns;
   };
   void publish(const Frame& frame) noexcept;
+  /// Is this very text published already? Most statements run again and again: comparing costs a third of copying.
+  bool holds(const char* sql) const noexcept;
   void note_end(std::int64_t now_ns) noexcept;
 
   // The connection's own thread only.

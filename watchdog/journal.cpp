@@ -24,8 +24,9 @@ std::int64_t Journal::record(Event event) noexcept {
   return event.event_id;
 }
 
-void Journal::record(const Sample& sample) noexcept {
+void Journal::record(Sample sample) noexcept {
   const std::lock_guard held(lock_);
+  sample.sample_id = static_cast<std::int64_t>(samples_.written()) + 1;
   samples_.push(sample);
 }
 

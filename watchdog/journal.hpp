@@ -47,7 +47,8 @@ struct Event {
 
 /// One look at the process.
 struct Sample {
-  std::int64_t at_ms = 0;  // Unix time
+  std::int64_t sample_id = 0;  // 1, 2, 3, ... in the order of recording
+  std::int64_t at_ms = 0;      // Unix time
   std::int64_t sqlite_bytes = kUnknown;
   std::int64_t rss_bytes = kUnknown;
   std::int64_t allocator_free_bytes = kUnknown;
@@ -107,9 +108,9 @@ class Journal {
  public:
   Journal() : events_(1000), samples_(3600) {}
 
-  /// Stamps and keeps an event; returns its id.
+  /// Stamps and keeps an event; returns its id. A sample gets its id only.
   std::int64_t record(Event event) noexcept;
-  void record(const Sample& sample) noexcept;
+  void record(Sample sample) noexcept;
   /// Keeps the newest rows of both. Throws std::bad_alloc; the samples, or both, are then as they were.
   void resize(std::size_t events, std::size_t samples);
 

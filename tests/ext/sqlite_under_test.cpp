@@ -31,7 +31,8 @@ const vtab::Api* find_api() {
   sqlite3_mem_methods failing = g_real;
   failing.xMalloc = failing_malloc;
   failing.xRealloc = failing_realloc;
-  if (sqlite3_config(SQLITE_CONFIG_MALLOC, &failing) != SQLITE_OK) throw std::logic_error("SQLite was used before");
+  if (sqlite3_config(SQLITE_CONFIG_MALLOC, &failing) != SQLITE_OK)
+    throw std::logic_error("SQLite was used before");
   const auto entry = reinterpret_cast<void (*)()>(&remember_api);
   sqlite3_auto_extension(entry);
   sqlite3* db = nullptr;
@@ -97,7 +98,8 @@ Answer Database::run(std::string_view sql) {
 
 std::string Database::query(std::string_view sql) {
   const Answer answer = run(sql);
-  return answer.code == SQLITE_OK ? answer.rows : "error " + std::to_string(answer.code) + ": " + answer.error;
+  return answer.code == SQLITE_OK ? answer.rows
+                                  : "error " + std::to_string(answer.code) + ": " + answer.error;
 }
 
 Fault::Fault(int nth, Kind kind) noexcept {

@@ -11,8 +11,8 @@
 
 namespace warden::test {
 
-/// The routines of the libsqlite3 that this process is linked with, as an extension would be handed them. The first call
-/// puts the failing allocator under it, so nothing may use SQLite before.
+/// The routines of the libsqlite3 that this process is linked with, as an extension would be handed them. The first
+/// call puts the failing allocator under it, so nothing may use SQLite before.
 const vtab::Api* api();
 
 /// What a statement brought. Values are joined by '|', rows by ", "; NULL is "NULL" and a blob "x'00FF'".

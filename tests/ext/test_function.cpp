@@ -23,8 +23,10 @@ std::string some(std::string_view text, std::optional<std::int64_t> n, std::opti
 std::string holes(std::optional<std::int64_t> first, std::int64_t second) {
   return (first ? std::to_string(*first) : "-") + "|" + std::to_string(second);
 }
-std::string kinds(const std::string& text, std::string copy, double r, bool flag, std::int8_t small) noexcept {
-  return text + "|" + copy + "|" + std::to_string(r) + "|" + std::to_string(flag) + "|" + std::to_string(small);
+std::string kinds(const std::string& text, std::string copy, double r, bool flag,
+                  std::int8_t small) noexcept {
+  return text + "|" + copy + "|" + std::to_string(r) + "|" + std::to_string(flag) + "|" +
+         std::to_string(small);
 }
 std::string any(vtab::value v) {
   std::string text = v.type_name();  // first: a conversion to text may change it
@@ -47,7 +49,9 @@ std::optional<std::int64_t> present() { return 5; }
 std::string long_text(std::int64_t size) { return std::string(static_cast<std::size_t>(size), 'x'); }
 std::uint64_t huge() { return UINT64_MAX; }
 vtab::value same(vtab::value v) { return v; }
-std::optional<vtab::value> positive(vtab::value v) { return v.as_int64() > 0 ? std::optional(v) : std::nullopt; }
+std::optional<vtab::value> positive(vtab::value v) {
+  return v.as_int64() > 0 ? std::optional(v) : std::nullopt;
+}
 
 // ---- errors
 
@@ -149,9 +153,11 @@ BOOST_AUTO_TEST_CASE(a_value_takes_anything) {
   vtab::define<"any", &any, "v">(target, 0);
   vtab::define<"maybe_any", &maybe_any, "v">(target, 0);
   vtab::define<"bytes", &bytes, "v">(target, 0);
-  BOOST_TEST(query("SELECT any(5), any(2.5), any('t'), any(x'62'), any(NULL)") == "integer5|real2.5|textt|blobb|NULL");
+  BOOST_TEST(query("SELECT any(5), any(2.5), any('t'), any(x'62'), any(NULL)") ==
+             "integer5|real2.5|textt|blobb|NULL");
   BOOST_TEST(query("SELECT maybe_any(), maybe_any(NULL), maybe_any(1)") == "absent|NULL|integer");
-  BOOST_TEST(query("SELECT bytes(x''), bytes(zeroblob(1000)), bytes('a' || char(0)), bytes(NULL)") == "0|1000|2|0");
+  BOOST_TEST(query("SELECT bytes(x''), bytes(zeroblob(1000)), bytes('a' || char(0)), bytes(NULL)") ==
+             "0|1000|2|0");
 }
 
 BOOST_AUTO_TEST_CASE(results_of_every_type_are_shown) {
@@ -207,7 +213,8 @@ BOOST_AUTO_TEST_CASE(the_user_object_is_the_targets) {
 BOOST_AUTO_TEST_CASE(the_end_comes_once_when_the_connection_closes) {
   {
     Database other;
-    BOOST_TEST((vtab::define<"add_one", &add_one>({api(), 0, other.handle(), &counter}, 0, end)) == SQLITE_OK);
+    BOOST_TEST((vtab::define<"add_one", &add_one>({api(), 0, other.handle(), &counter}, 0, end)) ==
+               SQLITE_OK);
     other.query("SELECT add_one()");
     BOOST_TEST(counter.ended == 0);
   }
@@ -261,8 +268,8 @@ BOOST_AUTO_TEST_CASE(each_slot_calls_with_the_routines_of_its_own) {
   static int used = 0;
   static const vtab::Api* const real_api = api();
   static vtab::Api other = *real_api;
-  other.result_text64 = [](sqlite3_context* context, const char* text, sqlite3_uint64 size, void (*free)(void*),
-                           unsigned char encoding) {
+  other.result_text64 = [](sqlite3_context* context, const char* text, sqlite3_uint64 size,
+                           void (*free)(void*), unsigned char encoding) {
     ++used;
     real_api->result_text64(context, text, size, free, encoding);
   };
@@ -303,7 +310,9 @@ BOOST_AUTO_TEST_CASE(a_direct_only_function_is_refused_in_views_and_triggers) {
 BOOST_AUTO_TEST_CASE(an_untrusted_schema_may_call_what_is_innocuous_only) {
   vtab::define<"plain", &none>(target, 0);
   vtab::define<"harmless", &none>(target, SQLITE_INNOCUOUS);
-  query("CREATE VIEW v AS SELECT plain() AS x; CREATE VIEW w AS SELECT harmless() AS x; PRAGMA trusted_schema = OFF");
+  query(
+      "CREATE VIEW v AS SELECT plain() AS x; CREATE VIEW w AS SELECT harmless() AS x; PRAGMA trusted_schema "
+      "= OFF");
   BOOST_TEST(query("SELECT x FROM w") == "none");
   BOOST_TEST(query("SELECT x FROM v") == "error 1: unsafe use of plain()");
 }
@@ -312,8 +321,10 @@ BOOST_AUTO_TEST_CASE(a_call_for_which_memory_fails_is_an_error_or_right) {
   vtab::define<"some", &some, "text", "n", "r">(target, 0);
   vtab::define<"bytes", &bytes, "v">(target, 0);
   const std::string statement =
-      "SELECT some('a text that is longer than any small buffer, ' || 'in two parts', 'x'), bytes(zeroblob(100000))";
-  const std::string right = "SELECT some('another text that is longer than any small buffer', 5), bytes(zeroblob(100000))";
+      "SELECT some('a text that is longer than any small buffer, ' || 'in two parts', 'x'), "
+      "bytes(zeroblob(100000))";
+  const std::string right =
+      "SELECT some('another text that is longer than any small buffer', 5), bytes(zeroblob(100000))";
   int failures = 0;
   int nth = 1;
   for (bool happened = true; happened; ++nth) {
@@ -330,7 +341,8 @@ BOOST_AUTO_TEST_CASE(a_call_for_which_memory_fails_is_an_error_or_right) {
       wrong_type = std::to_string(db.run(statement).code);
     }
     if (answer == "7") ++failures;
-    BOOST_TEST((answer == "7" || answer == "another text that is longer than any small buffer|5|-|100000"), answer);
+    BOOST_TEST((answer == "7" || answer == "another text that is longer than any small buffer|5|-|100000"),
+               answer);
     BOOST_TEST((wrong_type == "7" || wrong_type == "1"), wrong_type);
   }
   BOOST_TEST(failures > 10);

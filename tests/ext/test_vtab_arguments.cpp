@@ -14,7 +14,8 @@ BOOST_AUTO_TEST_CASE(arguments_come_by_position) {
   BOOST_TEST(asked == "first=10 ");
   BOOST_TEST(query("SELECT value FROM numbers(10, 2)") == "10, 11");
   BOOST_TEST(query("SELECT value FROM numbers(10, 2, 5.0)") == "10, 15");
-  BOOST_TEST(pushed("SELECT value FROM numbers(10, 2, 5, 'title')") == "first=10 count=2 step=5 title=title ");
+  BOOST_TEST(pushed("SELECT value FROM numbers(10, 2, 5, 'title')") ==
+             "first=10 count=2 step=5 title=title ");
 }
 
 BOOST_AUTO_TEST_CASE(arguments_come_by_name_in_where) {
@@ -29,18 +30,22 @@ BOOST_AUTO_TEST_CASE(an_argument_goes_with_other_constraints) {
   BOOST_TEST(query("SELECT value FROM numbers(10) WHERE value > 10") == "11, 12");
   BOOST_TEST(query("SELECT value FROM numbers(10) WHERE value = 11 AND square = 121 AND rowid > 0") == "11");
   BOOST_TEST(query("SELECT value FROM numbers(10) WHERE value > 11 OR value < 11") == "10, 12");
-  BOOST_TEST(query("SELECT value FROM numbers(10) WHERE value LIKE '%1' ORDER BY value DESC LIMIT 1") == "11");
+  BOOST_TEST(query("SELECT value FROM numbers(10) WHERE value LIKE '%1' ORDER BY value DESC LIMIT 1") ==
+             "11");
 }
 
 BOOST_AUTO_TEST_CASE(an_argument_stands_beside_an_or) {
   BOOST_TEST(query("SELECT value FROM numbers(10) WHERE value = 11 OR square = 100") == "10, 11");
   BOOST_TEST(query("SELECT value FROM numbers(10) WHERE count = 2 OR square = 100") == "10");
-  BOOST_TEST(query("SELECT value FROM numbers WHERE (first = 10 AND value < 11) OR (first = 20 AND value > 21)") ==
-             "10, 22");
-  BOOST_TEST(query("SELECT value FROM numbers WHERE (first = 10 AND value < 11) OR (first = 20 AND value < 21)") ==
-             "10, 20");
-  BOOST_TEST(query("SELECT value FROM numbers WHERE (first = 10 AND value < 12) OR (first = 10 AND value < 11)") ==
-             "10, 11");
+  BOOST_TEST(
+      query("SELECT value FROM numbers WHERE (first = 10 AND value < 11) OR (first = 20 AND value > 21)") ==
+      "10, 22");
+  BOOST_TEST(
+      query("SELECT value FROM numbers WHERE (first = 10 AND value < 11) OR (first = 20 AND value < 21)") ==
+      "10, 20");
+  BOOST_TEST(
+      query("SELECT value FROM numbers WHERE (first = 10 AND value < 12) OR (first = 10 AND value < 11)") ==
+      "10, 11");
 }
 
 BOOST_AUTO_TEST_CASE(an_argument_can_be_selected) {
@@ -61,8 +66,10 @@ BOOST_AUTO_TEST_CASE(two_constraints_on_an_argument_must_both_hold) {
 BOOST_AUTO_TEST_CASE(in_on_an_argument_makes_a_scan_for_each_value) {
   BOOST_TEST(query("SELECT value FROM numbers WHERE first IN (10, 20) AND count = 1") == "10, 20");
   BOOST_TEST(scans == 2);
-  BOOST_TEST(query("SELECT value FROM numbers WHERE (first = 20 OR first = 10) AND count = 1 ORDER BY 1") == "10, 20");
-  BOOST_TEST(query("SELECT value FROM numbers(1) WHERE count IN (SELECT x FROM a WHERE x < 4)") == "1, 1, 2, 3");
+  BOOST_TEST(query("SELECT value FROM numbers WHERE (first = 20 OR first = 10) AND count = 1 ORDER BY 1") ==
+             "10, 20");
+  BOOST_TEST(query("SELECT value FROM numbers(1) WHERE count IN (SELECT x FROM a WHERE x < 4)") ==
+             "1, 1, 2, 3");
 }
 
 BOOST_AUTO_TEST_CASE(a_required_argument_that_is_missing_is_named) {
@@ -88,8 +95,11 @@ BOOST_AUTO_TEST_CASE(an_argument_from_another_table_works_in_both_orders) {
 }
 
 BOOST_AUTO_TEST_CASE(three_tables_find_the_one_order_that_works) {
-  BOOST_TEST(query("SELECT m.value FROM numbers(n.value, 1) m, numbers(a.x, 1) n, a ORDER BY 1") == "1, 3, 5");
-  BOOST_TEST(query("SELECT value FROM numbers(1, 2) o WHERE value IN (SELECT n.value FROM numbers(o.value, 1) n)") == "1, 2");
+  BOOST_TEST(query("SELECT m.value FROM numbers(n.value, 1) m, numbers(a.x, 1) n, a ORDER BY 1") ==
+             "1, 3, 5");
+  BOOST_TEST(
+      query("SELECT value FROM numbers(1, 2) o WHERE value IN (SELECT n.value FROM numbers(o.value, 1) n)") ==
+      "1, 2");
 }
 
 BOOST_AUTO_TEST_CASE(only_a_circle_of_arguments_has_no_query_solution) {
@@ -131,7 +141,8 @@ BOOST_AUTO_TEST_CASE(a_wrong_type_names_table_argument_and_both_types) {
 
 BOOST_AUTO_TEST_CASE(a_number_out_of_range_is_told_the_range) {
   BOOST_TEST(query("SELECT * FROM numbers(1, 5000000000)") ==
-             "error 1: numbers: argument \"count\" must be an integer from -2147483648 to 2147483647, not 5000000000");
+             "error 1: numbers: argument \"count\" must be an integer from -2147483648 to 2147483647, not "
+             "5000000000");
   BOOST_TEST(query("SELECT * FROM numbers(1, 1, 9007199254740993)") ==
              "error 1: numbers: argument \"step\" must be a number that a REAL can be, not 9007199254740993");
   BOOST_TEST(query("SELECT count(*) FROM numbers(1, 1, 9007199254740992)") == "1");
@@ -143,7 +154,8 @@ BOOST_AUTO_TEST_CASE(a_wrong_type_in_a_later_scan_ends_the_statement) {
 }
 
 BOOST_AUTO_TEST_CASE(too_many_arguments_are_refused) {
-  BOOST_TEST(query("SELECT * FROM numbers(1, 2, 3, 'x', 5)") == "error 1: too many arguments on numbers() - max 4");
+  BOOST_TEST(query("SELECT * FROM numbers(1, 2, 3, 'x', 5)") ==
+             "error 1: too many arguments on numbers() - max 4");
 }
 
 BOOST_AUTO_TEST_CASE(text_arguments_are_the_bytes_that_were_given) {
@@ -155,16 +167,21 @@ BOOST_AUTO_TEST_CASE(text_arguments_are_the_bytes_that_were_given) {
 
 BOOST_AUTO_TEST_CASE(rows_without_a_rowid_are_numbered_in_order) {
   BOOST_TEST(query("SELECT rowid & 0xffffffff, value FROM numbers(10) WHERE value <> 11") == "1|10, 3|12");
-  BOOST_TEST(query("SELECT count(DISTINCT numbers.rowid), min(numbers.rowid) > 0 FROM a, numbers(x)") == "9|1");
-  BOOST_TEST(query("SELECT n.value FROM numbers(10) n JOIN numbers(10) m ON m.rowid = n.rowid") == "10, 11, 12");
+  BOOST_TEST(query("SELECT count(DISTINCT numbers.rowid), min(numbers.rowid) > 0 FROM a, numbers(x)") ==
+             "9|1");
+  BOOST_TEST(query("SELECT n.value FROM numbers(10) n JOIN numbers(10) m ON m.rowid = n.rowid") ==
+             "10, 11, 12");
 }
 
 BOOST_AUTO_TEST_CASE(views_and_ctes_hand_arguments_on) {
-  BOOST_TEST(query("CREATE VIEW ten AS SELECT * FROM numbers(10); SELECT value FROM ten WHERE value > 10") == "11, 12");
+  BOOST_TEST(query("CREATE VIEW ten AS SELECT * FROM numbers(10); SELECT value FROM ten WHERE value > 10") ==
+             "11, 12");
   BOOST_TEST(query("CREATE VIEW any_of AS SELECT value, first AS start FROM numbers; "
                    "SELECT value FROM any_of WHERE start = 3") == "3, 4, 5");
-  BOOST_TEST(query("WITH n AS (SELECT * FROM numbers(1, 2)) SELECT n.value, m.value FROM n, numbers(n.value, 1) m") ==
-             "1|1, 2|2");
+  BOOST_TEST(
+      query(
+          "WITH n AS (SELECT * FROM numbers(1, 2)) SELECT n.value, m.value FROM n, numbers(n.value, 1) m") ==
+      "1|1, 2|2");
 }
 
 BOOST_AUTO_TEST_CASE(a_correlated_subquery_gives_the_argument) {

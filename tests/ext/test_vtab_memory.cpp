@@ -4,8 +4,8 @@
 
 #include "vtab_tables.hpp"
 
-using warden::test::api;
 using warden::test::Answer;
+using warden::test::api;
 using warden::test::Database;
 using warden::test::Fault;
 using warden::test::memory_used;
@@ -44,7 +44,8 @@ struct Ending {
 };
 
 /// Calls `act(nth)` with a failing nth allocation for nth = 1, 2, ... until the act needs fewer. Returns how many.
-int for_each_fault(Fault::Kind kind, const std::function<void()>& act, const std::function<void(int)>& after) {
+int for_each_fault(Fault::Kind kind, const std::function<void()>& act,
+                   const std::function<void(int)>& after) {
   for (int nth = 1; nth < 5000; ++nth) {
     bool happened = false;
     {
@@ -106,7 +107,9 @@ BOOST_AUTO_TEST_CASE(a_query_for_which_memory_fails_is_an_error_or_right) {
       {"SELECT pid, comm FROM hoard WHERE pid = 3", "3|bash"},
       {"SELECT pid FROM hoard(" + text + ") WHERE comm < " + text + " AND title = " + text, "5"},
       {"SELECT count(*), max(title) FROM hoard(" + text + ")", "6|" + text.substr(1, text.size() - 2)},
-      {"SELECT h.pid FROM hoard h JOIN hoard g ON g.pid = h.pid WHERE h.comm = 'init' OR h.pid = 5 ORDER BY 1", "1, 5"},
+      {"SELECT h.pid FROM hoard h JOIN hoard g ON g.pid = h.pid WHERE h.comm = 'init' OR h.pid = 5 ORDER BY "
+       "1",
+       "1, 5"},
       {"SELECT * FROM numbers", "error 1: numbers: argument \"first\" is required"},
       {"SELECT * FROM numbers('x')", "error 1: numbers: argument \"first\" must be an integer, not text"},
       {"UPDATE hoard SET comm = comm || " + text + " WHERE pid < 3", ""},
@@ -123,7 +126,8 @@ BOOST_AUTO_TEST_CASE(a_query_for_which_memory_fails_is_an_error_or_right) {
           kind,
           [&] {
             const Answer got = db.run(c.sql);
-            answer = got.code == SQLITE_OK ? got.rows : "error " + std::to_string(got.code) + ": " + got.error;
+            answer =
+                got.code == SQLITE_OK ? got.rows : "error " + std::to_string(got.code) + ": " + got.error;
           },
           [&](int nth) {
             if (answer != c.rows) {

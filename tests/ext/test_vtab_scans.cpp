@@ -1,6 +1,6 @@
 // What a scan may return and throw: views that make rows as they are asked, and exceptions at every place.
-#include <boost/test/unit_test.hpp>
 #include <array>
+#include <boost/test/unit_test.hpp>
 #include <ranges>
 #include <stdexcept>
 
@@ -113,7 +113,8 @@ struct Anonymous {
   using row = warden::test::Number;
   static constexpr const char* name = "anonymous";
   static constexpr auto risk = vtab::risk::normal;
-  using columns = vtab::columns<vtab::col<"value", &row::value, vtab::push::range>, vtab::col<"square", &row::square>>;
+  using columns =
+      vtab::columns<vtab::col<"value", &row::value, vtab::push::range>, vtab::col<"square", &row::square>>;
   std::vector<row> scan(const vtab::query<row, columns>& q) const {
     std::vector<row> rows;
     for (std::int64_t n = 1; n <= 5; ++n) {
@@ -155,7 +156,8 @@ struct WideTable {
     read_columns.clear();
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       ((q.reads<cell_name<I>>() ? void(read_columns += std::to_string(I) + ' ') : void()), ...);
-    }(std::make_index_sequence<40>{});
+    }
+    (std::make_index_sequence<40>{});
     Wide w;
     for (std::size_t i = 0; i < 40; ++i) w.cell[i] = static_cast<std::int64_t>(i);
     return {w};
@@ -193,13 +195,15 @@ BOOST_AUTO_TEST_CASE(a_lazy_range_makes_each_row_once_for_all_columns) {
 }
 
 BOOST_AUTO_TEST_CASE(two_scans_of_one_table_are_open_at_once) {
-  BOOST_TEST(query("SELECT s.n, t.n FROM (SELECT n FROM squares LIMIT 2) s, (SELECT n FROM squares(7) LIMIT 2) t") ==
-             "1|7, 1|8, 2|7, 2|8");
+  BOOST_TEST(
+      query("SELECT s.n, t.n FROM (SELECT n FROM squares LIMIT 2) s, (SELECT n FROM squares(7) LIMIT 2) t") ==
+      "1|7, 1|8, 2|7, 2|8");
 }
 
 BOOST_AUTO_TEST_CASE(an_exception_at_any_place_ends_the_statement_with_its_text) {
   BOOST_TEST(query("SELECT value, rowid FROM traps") == "1|1, 2|2, 3|3");
-  for (const Place here : {Place::scan, Place::begin, Place::advance, Place::end, Place::getter, Place::rowid}) {
+  for (const Place here :
+       {Place::scan, Place::begin, Place::advance, Place::end, Place::getter, Place::rowid}) {
     const std::string sql = "SELECT value, rowid FROM traps";
     place = here;
     what = What::error;

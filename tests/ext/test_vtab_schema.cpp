@@ -51,8 +51,9 @@ struct Schema : Tables {
 BOOST_FIXTURE_TEST_SUITE(vtab_schema, Schema)
 
 BOOST_AUTO_TEST_CASE(columns_have_names_types_and_hidden_ones_a_mark) {
-  BOOST_TEST(query("SELECT name, type, hidden FROM pragma_table_xinfo('numbers')") ==
-             "value|INTEGER|0, square|INTEGER|0, first|INTEGER|1, count|INTEGER|1, step|REAL|1, title|TEXT|1");
+  BOOST_TEST(
+      query("SELECT name, type, hidden FROM pragma_table_xinfo('numbers')") ==
+      "value|INTEGER|0, square|INTEGER|0, first|INTEGER|1, count|INTEGER|1, step|REAL|1, title|TEXT|1");
   BOOST_TEST(query("SELECT name, type FROM pragma_table_info('processes')") ==
              "pid|INTEGER, comm|TEXT, cpu|REAL, state|TEXT, kernel|INTEGER");
 }
@@ -75,13 +76,15 @@ BOOST_AUTO_TEST_CASE(a_table_is_eponymous_only) {
 }
 
 BOOST_AUTO_TEST_CASE(direct_only_is_refused_in_views_and_triggers) {
-  query("CREATE VIEW v AS SELECT * FROM direct; CREATE TABLE t(x); "
-        "CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT \"select\" FROM direct; END");
+  query(
+      "CREATE VIEW v AS SELECT * FROM direct; CREATE TABLE t(x); "
+      "CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT \"select\" FROM direct; END");
   for (const char* trusted : {"PRAGMA trusted_schema = ON", "PRAGMA trusted_schema = OFF"}) {
     query(trusted);
     BOOST_TEST(query("SELECT * FROM direct") == "1");
     BOOST_TEST(query("SELECT * FROM v") == "error 1: unsafe use of virtual table \"direct\"", trusted);
-    BOOST_TEST(query("INSERT INTO t VALUES (1)") == "error 1: unsafe use of virtual table \"direct\"", trusted);
+    BOOST_TEST(query("INSERT INTO t VALUES (1)") == "error 1: unsafe use of virtual table \"direct\"",
+               trusted);
     BOOST_TEST(query("WITH c AS (SELECT * FROM direct) SELECT * FROM c") == "1");
   }
 }

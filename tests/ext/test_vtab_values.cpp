@@ -33,7 +33,9 @@ struct Words {
     }
     return rows;
   }
-  void erase(sqlite3_int64 rowid) { std::erase_if(words, [&](const Word& w) { return w.id == rowid; }); }
+  void erase(sqlite3_int64 rowid) {
+    std::erase_if(words, [&](const Word& w) { return w.id == rowid; });
+  }
 };
 
 struct Kinds {
@@ -52,12 +54,12 @@ struct KindsTable {
   using row = Kinds;
   static constexpr const char* name = "kinds";
   static constexpr auto risk = vtab::risk::normal;
-  using columns =
-      vtab::columns<vtab::col<"large", &Kinds::large, vtab::push::range>,
-                    vtab::col<"small", &Kinds::small, vtab::push::range>,
-                    vtab::col<"c_text", &Kinds::c_text, vtab::push::eq>,
-                    vtab::col<"flag", &Kinds::flag, vtab::push::eq>, vtab::col<"view", &Kinds::view, vtab::push::eq>,
-                    vtab::col<"maybe", &Kinds::maybe, vtab::push::eq>, vtab::col<"mine", &Kinds::mine, vtab::push::eq>>;
+  using columns = vtab::columns<
+      vtab::col<"large", &Kinds::large, vtab::push::range>,
+      vtab::col<"small", &Kinds::small, vtab::push::range>,
+      vtab::col<"c_text", &Kinds::c_text, vtab::push::eq>, vtab::col<"flag", &Kinds::flag, vtab::push::eq>,
+      vtab::col<"view", &Kinds::view, vtab::push::eq>, vtab::col<"maybe", &Kinds::maybe, vtab::push::eq>,
+      vtab::col<"mine", &Kinds::mine, vtab::push::eq>>;
   std::uint64_t first;
   std::vector<Kinds> scan(const vtab::query<row, columns>& q) const {
     std::vector<Kinds> rows;
@@ -78,7 +80,8 @@ struct KindsTable {
 BOOST_FIXTURE_TEST_SUITE(vtab_values, Tables)
 
 BOOST_AUTO_TEST_CASE(a_comparison_with_null_finds_nothing_without_a_scan) {
-  for (const char* where : {"pid = NULL", "comm = NULL", "cpu < NULL", "cpu >= NULL", "cpu BETWEEN NULL AND 5"}) {
+  for (const char* where :
+       {"pid = NULL", "comm = NULL", "cpu < NULL", "cpu >= NULL", "cpu BETWEEN NULL AND 5"}) {
     BOOST_TEST(pushed("SELECT * FROM processes WHERE " + std::string(where)) == "no scan", where);
     BOOST_TEST(query("SELECT count(*) FROM processes WHERE " + std::string(where)) == "0", where);
   }
@@ -139,10 +142,12 @@ BOOST_AUTO_TEST_CASE(another_collation_is_left_to_sqlite) {
   BOOST_TEST(query("SELECT pid FROM processes WHERE comm = 'BASH' COLLATE NOCASE") == "3, 4, 5");
   BOOST_TEST(query("SELECT pid FROM processes WHERE comm COLLATE NOCASE = 'BASH'") == "3, 4, 5");
   BOOST_TEST(query("SELECT pid FROM processes WHERE comm = 'cron' COLLATE RTRIM") == "6");
-  BOOST_TEST(query("SELECT pid FROM processes WHERE state > 'q' COLLATE NOCASE AND state < 'S' COLLATE NOCASE") ==
-             "4, 5");
+  BOOST_TEST(
+      query("SELECT pid FROM processes WHERE state > 'q' COLLATE NOCASE AND state < 'S' COLLATE NOCASE") ==
+      "4, 5");
   BOOST_TEST(query("SELECT pid FROM processes WHERE comm IN ('INIT' COLLATE NOCASE, 'bash')") == "3, 4");
-  BOOST_TEST(query("SELECT pid FROM processes WHERE comm COLLATE NOCASE IN ('INIT', 'Bash')") == "1, 3, 4, 5");
+  BOOST_TEST(query("SELECT pid FROM processes WHERE comm COLLATE NOCASE IN ('INIT', 'Bash')") ==
+             "1, 3, 4, 5");
   BOOST_TEST(pushed("SELECT * FROM processes WHERE comm = 'bash' COLLATE BINARY") == "comm=bash ");
 }
 
@@ -163,7 +168,8 @@ BOOST_AUTO_TEST_CASE(a_database_in_utf16_keeps_its_own_order) {
   for (const char* encoding : {"UTF-8", "UTF-16le", "UTF-16be"}) {
     Database own;
     own.query("PRAGMA encoding = '" + std::string(encoding) + "'; CREATE TABLE t(text TEXT, id)");
-    const std::vector<Word> words{{"b", 1}, {"\u0101", 2}, {"\uffee", 3}, {"\U0001f600", 4}, {"", 5}, {"abc", 6}};
+    const std::vector<Word> words{{"b", 1},          {"\u0101", 2}, {"\uffee", 3},
+                                  {"\U0001f600", 4}, {"", 5},       {"abc", 6}};
     for (const Word& w : words) {
       own.query("INSERT INTO t VALUES ('" + w.text + "', " + std::to_string(w.id) + ")");
     }
@@ -191,7 +197,9 @@ BOOST_AUTO_TEST_CASE(every_type_of_column_is_shown_and_pushed) {
   BOOST_TEST(query("SELECT small FROM kinds WHERE small < 100") == "-1");
   BOOST_TEST(query("SELECT small FROM kinds WHERE flag = 1") == "100");
   BOOST_TEST(query("SELECT small FROM kinds WHERE flag = 2") == "");
-  BOOST_TEST(query("SELECT small FROM kinds WHERE c_text = 'c' AND maybe = 'yes' AND mine = 'n' AND view = ''") == "100");
+  BOOST_TEST(
+      query("SELECT small FROM kinds WHERE c_text = 'c' AND maybe = 'yes' AND mine = 'n' AND view = ''") ==
+      "100");
   BOOST_TEST(query("SELECT small FROM kinds WHERE c_text = 'd'") == "");
   BOOST_TEST(query("SELECT typeof(view), typeof(c_text), typeof(maybe) FROM kinds WHERE large = 8") ==
              "text|null|null");

@@ -26,8 +26,8 @@ struct Dictionary {
   static constexpr const char* name = TellsUnchanged ? "told" : "dictionary";
   static constexpr auto risk = vtab::risk::normal;
   static constexpr bool tells_unchanged = TellsUnchanged;
-  using columns = vtab::columns<vtab::col<"key", &Entry::key, vtab::push::key>, vtab::col<"value", &Entry::value>,
-                                vtab::arg<"note", std::string_view>>;
+  using columns = vtab::columns<vtab::col<"key", &Entry::key, vtab::push::key>,
+                                vtab::col<"value", &Entry::value>, vtab::arg<"note", std::string_view>>;
   using change = vtab::change<columns>;
 
   std::vector<Entry> scan(const vtab::query<row, columns>&) const {
@@ -61,8 +61,10 @@ struct Dictionary {
 template <int Which>
 struct Partly {
   using row = Entry;
-  static constexpr const char* name = Which == 0 ? "readable" : Which == 1 ? "updatable" : Which == 2 ? "insertable"
-                                                                                                      : "erasable";
+  static constexpr const char* name = Which == 0   ? "readable"
+                                      : Which == 1 ? "updatable"
+                                      : Which == 2 ? "insertable"
+                                                   : "erasable";
   static constexpr auto risk = vtab::risk::normal;
   using columns = vtab::columns<vtab::col<"key", &Entry::key>>;
   std::vector<Entry> scan(const vtab::query<row, columns>&) const { return {{1, "one", 1}}; }
@@ -94,7 +96,9 @@ BOOST_FIXTURE_TEST_SUITE(vtab_writes, Writes)
 BOOST_AUTO_TEST_CASE(an_update_changes_the_rows_that_where_names) {
   BOOST_TEST(query("UPDATE dictionary SET value = 7 WHERE key = 'two'") == "");
   BOOST_TEST(all() == "1|one|1, 2|two|7, 13|thirteen|13");
-  BOOST_TEST(query("UPDATE dictionary SET value = value + 1, key = key || '!' WHERE rowid < 3; SELECT changes()") == "2");
+  BOOST_TEST(
+      query("UPDATE dictionary SET value = value + 1, key = key || '!' WHERE rowid < 3; SELECT changes()") ==
+      "2");
   BOOST_TEST(all() == "1|one!|2, 2|two!|8, 13|thirteen|13");
   BOOST_TEST(query("UPDATE dictionary SET value = NULL WHERE key = 'none'; SELECT changes()") == "0");
 }
@@ -151,13 +155,15 @@ BOOST_AUTO_TEST_CASE(an_error_of_insert_keeps_its_code) {
 BOOST_AUTO_TEST_CASE(a_delete_erases_the_rows_that_where_names) {
   BOOST_TEST(query("DELETE FROM dictionary WHERE key = 'one'; SELECT changes()") == "1");
   BOOST_TEST(all() == "2|two|NULL, 13|thirteen|13");
-  BOOST_TEST(query("DELETE FROM dictionary WHERE key = 'none' OR value > 5") == "error 1: 13 can't be deleted");
+  BOOST_TEST(query("DELETE FROM dictionary WHERE key = 'none' OR value > 5") ==
+             "error 1: 13 can't be deleted");
   BOOST_TEST(query("DELETE FROM dictionary WHERE rowid < 10") == "");
   BOOST_TEST(all() == "13|thirteen|13");
 }
 
 BOOST_AUTO_TEST_CASE(a_table_without_members_is_read_only) {
-  for (const char* sql : {"UPDATE readable SET key = 1", "INSERT INTO readable VALUES (1)", "DELETE FROM readable"}) {
+  for (const char* sql :
+       {"UPDATE readable SET key = 1", "INSERT INTO readable VALUES (1)", "DELETE FROM readable"}) {
     BOOST_TEST(query(sql) == "error 1: table readable may not be modified", sql);
   }
 }
@@ -175,8 +181,9 @@ BOOST_AUTO_TEST_CASE(what_a_table_has_no_member_for_is_refused_by_name) {
 }
 
 BOOST_AUTO_TEST_CASE(triggers_and_views_write_through) {
-  BOOST_TEST(query("CREATE TABLE log(k); CREATE TRIGGER t AFTER INSERT ON log BEGIN "
-                   "UPDATE dictionary SET value = 99 WHERE key = new.k; END; INSERT INTO log VALUES ('one')") == "");
+  BOOST_TEST(
+      query("CREATE TABLE log(k); CREATE TRIGGER t AFTER INSERT ON log BEGIN "
+            "UPDATE dictionary SET value = 99 WHERE key = new.k; END; INSERT INTO log VALUES ('one')") == "");
   BOOST_TEST(all() == "1|one|99, 2|two|NULL, 13|thirteen|13");
 }
 

@@ -42,9 +42,9 @@ struct Process {
 };
 
 inline const std::vector<Process>& processes() {
-  static const std::vector<Process> all{{1, "init", 0.5, "S", false},   {2, "kthreadd", std::nullopt, "I", true},
-                                        {3, "bash", 1.5, "S", false},   {4, "bash", 2.0, "R", false},
-                                        {5, "Bash", 97.25, "R", false}, {6, "cron ", 0.0, "S", false}};
+  static const std::vector<Process> all{
+      {1, "init", 0.5, "S", false}, {2, "kthreadd", std::nullopt, "I", true}, {3, "bash", 1.5, "S", false},
+      {4, "bash", 2.0, "R", false}, {5, "Bash", 97.25, "R", false},           {6, "cron ", 0.0, "S", false}};
   return all;
 }
 
@@ -53,11 +53,10 @@ struct Processes {
   using row = Process;
   static constexpr const char* name = "processes";
   static constexpr auto risk = vtab::risk::normal;
-  using columns = vtab::columns<vtab::col<"pid", &Process::pid, vtab::push::key>,
-                                vtab::col<"comm", &Process::comm, vtab::push::eq>,
-                                vtab::col<"cpu", &Process::cpu, vtab::push::range>,
-                                vtab::col<"state", &Process::state, vtab::push::range>,
-                                vtab::col<"kernel", &Process::kernel>>;
+  using columns = vtab::columns<
+      vtab::col<"pid", &Process::pid, vtab::push::key>, vtab::col<"comm", &Process::comm, vtab::push::eq>,
+      vtab::col<"cpu", &Process::cpu, vtab::push::range>,
+      vtab::col<"state", &Process::state, vtab::push::range>, vtab::col<"kernel", &Process::kernel>>;
 
   std::vector<Process> scan(const vtab::query<row, columns>& q) const {
     ++scans;
@@ -72,7 +71,8 @@ struct Processes {
     note("state<", q.upper<"state">());
     std::vector<Process> rows;
     for (const Process& p : processes()) {
-      if (q.admits<"pid">(p.pid) && q.admits<"comm">(p.comm) && q.admits<"cpu">(p.cpu) && q.admits<"state">(p.state)) {
+      if (q.admits<"pid">(p.pid) && q.admits<"comm">(p.comm) && q.admits<"cpu">(p.cpu) &&
+          q.admits<"state">(p.state)) {
         rows.push_back(p);
       }
     }
@@ -90,10 +90,10 @@ struct Numbers {
   using row = Number;
   static constexpr const char* name = "numbers";
   static constexpr auto risk = vtab::risk::innocuous;
-  using columns = vtab::columns<vtab::col<"value", &Number::value>, vtab::col<"square", &Number::square>,
-                                vtab::arg<"first", std::int64_t, vtab::need::required>,
-                                vtab::arg<"count", std::int32_t>, vtab::arg<"step", double>,
-                                vtab::arg<"title", std::string_view>>;
+  using columns =
+      vtab::columns<vtab::col<"value", &Number::value>, vtab::col<"square", &Number::square>,
+                    vtab::arg<"first", std::int64_t, vtab::need::required>, vtab::arg<"count", std::int32_t>,
+                    vtab::arg<"step", double>, vtab::arg<"title", std::string_view>>;
 
   std::vector<Number> scan(const vtab::query<row, columns>& q) const {
     ++scans;
@@ -104,7 +104,8 @@ struct Numbers {
     note("title=", q.argument<"title">());
     std::vector<Number> rows;
     for (std::int32_t i = 0; i < q.argument<"count">().value_or(3); ++i) {
-      rows.push_back({*q.argument<"first">() + i * static_cast<std::int64_t>(q.argument<"step">().value_or(1))});
+      rows.push_back(
+          {*q.argument<"first">() + i * static_cast<std::int64_t>(q.argument<"step">().value_or(1))});
     }
     return rows;
   }

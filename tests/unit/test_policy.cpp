@@ -80,6 +80,9 @@ BOOST_AUTO_TEST_CASE(releases_what_has_been_idle_for_idle_release_ms_whatever_it
   BOOST_TEST(look({idle(1, 1, 60'000), idle(2, 1, 59'999), busy(3, 1)}) == "1 idle");
   connections = {idle(1, 1, 60'000)};
   BOOST_TEST(decisions()[0].measured_bytes == kMiB);
+  auto running = busy(1, 1);
+  running.idle_ms = 60'000;
+  BOOST_TEST(look({running}) == "");
   settings.idle_release_ms = 0;
   BOOST_TEST(look({idle(1, 1, kNever)}) == "");
 }
