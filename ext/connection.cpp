@@ -49,7 +49,8 @@ void SqliteConnection::enrol(Host& host, sqlite3* db, bool opening) {
     return;
   }
   const char* file_name = host.api()->db_filename(db, "main");
-  const std::shared_ptr<SqliteConnection> made(new SqliteConnection(host, db, file_name == nullptr ? "" : file_name));
+  const std::shared_ptr<SqliteConnection> made(
+      new SqliteConnection(host, db, file_name == nullptr ? "" : file_name));
   made->self_ = made;
   made->unseen_beginning_ = !opening;
   warden.registry.add(made);
@@ -274,7 +275,8 @@ void SqliteConnection::take_hooks(Hooks wanted) noexcept {
     api()->trace_v2(db_, 0, nullptr, nullptr);
     activity.forget(monotonic_ns());
   } else if (before == Hooks::none) {
-    if (api()->trace_v2(db_, SQLITE_TRACE_STMT | SQLITE_TRACE_PROFILE, &SqliteConnection::on_trace, this) != SQLITE_OK) {
+    if (api()->trace_v2(db_, SQLITE_TRACE_STMT | SQLITE_TRACE_PROFILE, &SqliteConnection::on_trace, this) !=
+        SQLITE_OK) {
       return;
     }
   }
@@ -283,7 +285,8 @@ void SqliteConnection::take_hooks(Hooks wanted) noexcept {
     api()->progress_handler(db_, progress ? kProgressInstructions : 0,
                             progress ? &SqliteConnection::on_progress : nullptr, this);
   }
-  taken_.store(wanted == Hooks::trace_and_progress && !progress ? Hooks::trace : wanted, std::memory_order_relaxed);
+  taken_.store(wanted == Hooks::trace_and_progress && !progress ? Hooks::trace : wanted,
+               std::memory_order_relaxed);
 }
 
 bool SqliteConnection::run_pragma(const char* sql) noexcept {
@@ -314,7 +317,8 @@ bool SqliteConnection::own_apply(bool opening) noexcept {
   bool ran = false;
   char sql[64];
   if (now.cache_size_kib && applied_cache_kib_ != now.cache_size_kib) {
-    api()->xsnprintf(sizeof(sql), sql, "PRAGMA cache_size=-%lld", static_cast<long long>(*now.cache_size_kib));
+    api()->xsnprintf(sizeof(sql), sql, "PRAGMA cache_size=-%lld",
+                     static_cast<long long>(*now.cache_size_kib));
     ran = true;
     if (run_pragma(sql)) {
       applied_cache_kib_ = now.cache_size_kib;
@@ -333,7 +337,8 @@ bool SqliteConnection::own_apply(bool opening) noexcept {
     }
   }
   applied_any_ = now.cache_size_kib.has_value() || now.temp_store != TempStore::keep;
-  if (ran && (!done || applied_cache_kib_ != recorded_cache_kib_ || applied_temp_store_ != recorded_temp_store_)) {
+  if (ran &&
+      (!done || applied_cache_kib_ != recorded_cache_kib_ || applied_temp_store_ != recorded_temp_store_)) {
     recorded_cache_kib_ = applied_cache_kib_;
     recorded_temp_store_ = applied_temp_store_;
     Event event;
@@ -353,12 +358,14 @@ bool SqliteConnection::own_apply(bool opening) noexcept {
 void SqliteConnection::find_shared_cache() noexcept {
   // Two connections with one file object share a cache. Its locks are held through statements of either.
   sqlite3_file* object = nullptr;
-  if (api()->file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &object) != SQLITE_OK || object == nullptr) return;
+  if (api()->file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &object) != SQLITE_OK || object == nullptr)
+    return;
   file_object_ = object;
   Registry& registry = Warden::instance().registry;
   for (auto c = registry.after(0); c != nullptr; c = registry.after(c->id)) {
     auto* other = dynamic_cast<SqliteConnection*>(c.get());
-    if (other == nullptr || other == this || &other->host_ != &host_ || other->file_object_ != file_object_) continue;
+    if (other == nullptr || other == this || &other->host_ != &host_ || other->file_object_ != object)
+      continue;
     other->shared_cache_.store(true);
     shared_cache_.store(true);
   }

@@ -20,9 +20,9 @@
 #include <span>
 #include <string>
 
+#include "host.hpp"
 #include "registry.hpp"
 #include "value.hpp"
-#include "host.hpp"
 
 namespace warden::ext {
 
@@ -73,10 +73,10 @@ class SqliteConnection final : public Connection {
   Host& host_;
   sqlite3* db_;
   sqlite3_mutex* mutex_;
-  const void* file_object_ = nullptr;
-  std::shared_ptr<SqliteConnection> self_;  // until it closes
-  std::mutex handle_lock_;                  // other threads' use of db_ against its end
-  bool open_ = true;                        // guarded by handle_lock_
+  std::atomic<const void*> file_object_{nullptr};  // SQLite's, to be compared only
+  std::shared_ptr<SqliteConnection> self_;         // until it closes
+  std::mutex handle_lock_;                         // other threads' use of db_ against its end
+  bool open_ = true;                               // guarded by handle_lock_
   std::atomic<bool> shared_cache_{false};
   std::atomic<Hooks> taken_{Hooks::none};
   std::atomic<bool> lost_{false};

@@ -9,18 +9,15 @@ namespace {
 /// Every later connection of this copy of SQLite comes here while it opens. Whatever happens, the open must succeed as if
 /// warden were not there: this returns SQLITE_OK, and leaves no error on the connection.
 int enrol_later(sqlite3* db, char**, const Api* api) noexcept {
-  const int rc = vtab::guard(
-      [&] {
-        SqliteConnection::enrol(Host::of(api), db, true);
-      },
-      [](const char*) {});
+  const int rc = vtab::guard([&] { SqliteConnection::enrol(Host::of(api), db, true); }, [](const char*) {});
   if (rc != SQLITE_OK) {
     Event event;
     event.action = Action::warn;
     event.reason = "a new connection could not be watched";
     Warden::instance().journal.record(event);
   }
-  api->exec(db, "", nullptr, nullptr, nullptr);  // sets the connection's error to SQLITE_OK: sqlite3_open looks at it
+  api->exec(db, "", nullptr, nullptr,
+            nullptr);  // sets the connection's error to SQLITE_OK: sqlite3_open looks at it
   return SQLITE_OK;
 }
 
@@ -29,7 +26,8 @@ int load(sqlite3* db, char** message, const Api* api) noexcept {
       [&] {
         SqliteConnection::enrol(Host::of(api), db, false);
         const int registered = api->auto_extension(reinterpret_cast<void (*)(void)>(&enrol_later));
-        if (registered != SQLITE_OK) throw vtab::error("warden: can't register for later connections", registered);
+        if (registered != SQLITE_OK)
+          throw vtab::error("warden: can't register for later connections", registered);
         Warden::instance().watchdog().ensure_running();
       },
       [&](const char* text) {

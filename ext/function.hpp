@@ -51,8 +51,7 @@ struct signature<R (*)(P...) noexcept(Noexcept)> {
 };
 
 template <class R, bool Noexcept, class User, class... P>
-  requires(!std::is_const_v<User>)
-struct signature<R (*)(User&, P...) noexcept(Noexcept)> {
+requires(!std::is_const_v<User>) struct signature<R (*)(User&, P...) noexcept(Noexcept)> {
   using result = R;
   static constexpr bool has_user = true;
   using user = User;
@@ -115,7 +114,8 @@ struct scalar {
             };
             using result = typename shape::result;
             sql_type<std::remove_cvref_t<result>>::put(api, context, invoke());
-          }(std::make_index_sequence<count>{});
+          }
+          (std::make_index_sequence<count>{});
         },
         [&](const char* text) { api->result_error(context, text, -1); });
     if (rc == SQLITE_NOMEM) {
@@ -126,9 +126,11 @@ struct scalar {
   }
 
   using callback = void (*)(sqlite3_context*, int, sqlite3_value**);
-  static constexpr std::array<callback, kSlots> callbacks = []<int... Slot>(std::integer_sequence<int, Slot...>) {
+  static constexpr std::array<callback, kSlots> callbacks =
+      []<int... Slot>(std::integer_sequence<int, Slot...>) {
     return std::array<callback, kSlots>{&call<Slot>...};
-  }(std::make_integer_sequence<int, kSlots>{});
+  }
+  (std::make_integer_sequence<int, kSlots>{});
 };
 
 }  // namespace detail
@@ -147,8 +149,8 @@ int define(const Target& target, int flags, void (*end)(void*) = nullptr) noexce
   }
   for (int n = count::least; n <= count::most; ++n) {
     const int rc = target.api->create_function_v2(target.db, Name.text, n, SQLITE_UTF8 | flags, target.user,
-                                                  made::callbacks[static_cast<std::size_t>(target.slot)], nullptr,
-                                                  nullptr, end);
+                                                  made::callbacks[static_cast<std::size_t>(target.slot)],
+                                                  nullptr, nullptr, end);
     if (rc != SQLITE_OK) return rc;
   }
   return SQLITE_OK;

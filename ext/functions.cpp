@@ -80,8 +80,10 @@ std::optional<std::int64_t> warden_release(SqliteConnection& self, vtab::value w
   self.own_call();
   if (which.type() == SQLITE_INTEGER) return release_one(self, which.as_int64());
   if (which.type() == SQLITE_TEXT && which.as_text() == "idle") return release_idle(self);
-  const std::string given = which.type() == SQLITE_TEXT ? quote_for_message(which.as_text()) : which.type_name();
-  throw vtab::error("warden_release: the argument must be a connection_id (an integer) or 'idle', not " + given);
+  const std::string given =
+      which.type() == SQLITE_TEXT ? quote_for_message(which.as_text()) : which.type_name();
+  throw vtab::error("warden_release: the argument must be a connection_id (an integer) or 'idle', not " +
+                    given);
 }
 
 std::int64_t warden_trim(SqliteConnection& self) {
@@ -125,7 +127,8 @@ std::int64_t warden_reset(SqliteConnection& self) {
 
 std::optional<std::int64_t> warden_size(vtab::value text, std::optional<std::int64_t> whole_bytes) {
   if (text.is_null()) return std::nullopt;
-  if (text.type() == SQLITE_BLOB) throw vtab::error("warden_size: text must be a size such as '512MiB', not blob");
+  if (text.type() == SQLITE_BLOB)
+    throw vtab::error("warden_size: text must be a size such as '512MiB', not blob");
   return named("warden_size", [&] {
     if (whole_bytes && *whole_bytes < 0) throw BadValue("whole_bytes can't be negative");
     const std::int64_t had = Warden::instance().memory_limit_bytes();

@@ -56,7 +56,8 @@ Host& Host::of(const Api* api) {
     if (host != nullptr && host->api_ == api) return *host;
   }
   if (const int version = api->libversion_number(); version < kOldestVersion) {
-    throw vtab::error("warden: this is SQLite " + std::string(api->libversion()) + ", and warden needs 3.31.0 or newer");
+    throw vtab::error("warden: this is SQLite " + std::string(api->libversion()) +
+                      ", and warden needs 3.31.0 or newer");
   }
   for (int slot = 0; slot < vtab::kSlots; ++slot) {
     if (hosts[static_cast<std::size_t>(slot)] != nullptr) continue;
@@ -106,7 +107,8 @@ bool Host::apply_limits(std::int64_t soft_bytes, std::int64_t hard_bytes) noexce
 
   // The hard limit first: SQLite keeps the soft one at or below it.
   const std::int64_t hard_now = api_->hard_heap_limit64(-1);
-  if (hard_now != (our_hard_ < 0 ? host_hard_ : our_hard_)) host_hard_ = hard_now;  // the host changed it since
+  if (hard_now != (our_hard_ < 0 ? host_hard_ : our_hard_))
+    host_hard_ = hard_now;  // the host changed it since
   std::int64_t hard_wanted = hard_bytes == 0 ? host_hard_ : hard_bytes;
   if (host_hard_ > 0) hard_wanted = std::min(hard_wanted, host_hard_);
   if (hard_wanted != hard_now) {
@@ -120,7 +122,8 @@ bool Host::apply_limits(std::int64_t soft_bytes, std::int64_t hard_bytes) noexce
   if (soft_now != (our_soft_ < 0 ? host_soft_ : our_soft_)) host_soft_ = soft_now;
   std::int64_t soft_wanted = soft_bytes == 0 ? host_soft_ : soft_bytes;
   if (host_soft_ > 0) soft_wanted = std::min(soft_wanted, host_soft_);
-  host_soft_stands_.store(host_soft_ > 0 && (soft_bytes == 0 || host_soft_ < soft_bytes), std::memory_order_relaxed);
+  host_soft_stands_.store(host_soft_ > 0 && (soft_bytes == 0 || host_soft_ < soft_bytes),
+                          std::memory_order_relaxed);
   if (hard_wanted > 0) soft_wanted = soft_wanted == 0 ? hard_wanted : std::min(soft_wanted, hard_wanted);
   if (soft_wanted != soft_now) {
     api_->soft_heap_limit64(soft_wanted);

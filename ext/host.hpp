@@ -54,7 +54,7 @@ class Host final : public Engine {
   int slot_;
   Capabilities can_;
 
-  std::mutex limits_lock_;  // a leaf; guards what follows
+  std::mutex limits_lock_;      // a leaf; guards what follows
   std::int64_t host_soft_ = 0;  // what the host had set; 0 = none
   std::int64_t host_hard_ = 0;
   std::int64_t our_soft_ = -1;  // what we set last; -1 = nothing

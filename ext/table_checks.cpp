@@ -28,8 +28,9 @@ struct CheckRow {
 
 struct ChecksTable : OwnTable {
   using row = CheckRow;
-  using columns = vtab::columns<vtab::col<"check", &CheckRow::check>, vtab::col<"status", &CheckRow::status>,
-                                vtab::col<"detail", &CheckRow::detail>, vtab::col<"advice", &CheckRow::advice_text>>;
+  using columns =
+      vtab::columns<vtab::col<"check", &CheckRow::check>, vtab::col<"status", &CheckRow::status>,
+                    vtab::col<"detail", &CheckRow::detail>, vtab::col<"advice", &CheckRow::advice_text>>;
   static constexpr const char* name = "warden_checks";
   static constexpr auto risk = vtab::risk::direct_only;
   static constexpr double expected_rows = 15;
@@ -52,38 +53,46 @@ struct ChecksTable : OwnTable {
  private:
   void sqlite(rows_type& rows) const {
     const Capabilities& can = self.host().can();
-    rows.push_back({"sqlite", "ok", std::string(self.api()->libversion()) + ", copy " +
-                    std::to_string(self.host().slot() + 1) + " of this process", ""});
-    if (can.accounting) {
-      rows.push_back({"memory accounting", "ok", "sqlite3_memory_used counts what this copy of SQLite allocates", ""});
-    } else {
-      rows.push_back({"memory accounting", "limited",
-                      "this copy of SQLite runs with SQLITE_CONFIG_MEMSTATUS off: heap limits have no effect, and only "
-                      "what the connections report is known",
-                      "bound each connection: warden_set('cache_size', '64MiB') and warden_set('temp_store', 'file')"});
-    }
-    rows.push_back({"memory management", can.memory_management ? "ok" : "limited",
-                    can.memory_management
-                        ? "SQLITE_ENABLE_MEMORY_MANAGEMENT: SQLite itself recycles pages across connections"
-                        : "without SQLITE_ENABLE_MEMORY_MANAGEMENT the soft limit takes nothing from idle connections; "
-                          "warden releases them instead",
+    rows.push_back({"sqlite", "ok",
+                    std::string(self.api()->libversion()) + ", copy " +
+                        std::to_string(self.host().slot() + 1) + " of this process",
                     ""});
+    if (can.accounting) {
+      rows.push_back(
+          {"memory accounting", "ok", "sqlite3_memory_used counts what this copy of SQLite allocates", ""});
+    } else {
+      rows.push_back(
+          {"memory accounting", "limited",
+           "this copy of SQLite runs with SQLITE_CONFIG_MEMSTATUS off: heap limits have no effect, and only "
+           "what the connections report is known",
+           "bound each connection: warden_set('cache_size', '64MiB') and warden_set('temp_store', 'file')"});
+    }
+    rows.push_back(
+        {"memory management", can.memory_management ? "ok" : "limited",
+         can.memory_management
+             ? "SQLITE_ENABLE_MEMORY_MANAGEMENT: SQLite itself recycles pages across connections"
+             : "without SQLITE_ENABLE_MEMORY_MANAGEMENT the soft limit takes nothing from idle connections; "
+               "warden releases them instead",
+         ""});
   }
 
   void threads(rows_type& rows, const Settings& now) const {
     const Capabilities& can = self.host().can();
     if (!can.mutexes) {
-      rows.push_back({"threading", "limited",
-                      "this copy of SQLite has no mutexes (SQLITE_THREADSAFE=" + std::to_string(can.threadsafe) +
-                          "): the watchdog thread may not call it, all work is done on the connection's own thread",
-                      "use a build with SQLITE_THREADSAFE=1 or 2"});
+      rows.push_back(
+          {"threading", "limited",
+           "this copy of SQLite has no mutexes (SQLITE_THREADSAFE=" + std::to_string(can.threadsafe) +
+               "): the watchdog thread may not call it, all work is done on the connection's own thread",
+           "use a build with SQLITE_THREADSAFE=1 or 2"});
     } else {
-      rows.push_back({"threading", "ok", "SQLITE_THREADSAFE=" + std::to_string(can.threadsafe) + " with real mutexes", ""});
+      rows.push_back({"threading", "ok",
+                      "SQLITE_THREADSAFE=" + std::to_string(can.threadsafe) + " with real mutexes", ""});
     }
     if (self.shares_cache()) {
-      rows.push_back({"this connection", "limited",
-                      "it shares its cache with another: its figures are unknown, only warden_release() on it releases",
-                      "open it without cache=shared"});
+      rows.push_back(
+          {"this connection", "limited",
+           "it shares its cache with another: its figures are unknown, only warden_release() on it releases",
+           "open it without cache=shared"});
     } else if (self.touchable()) {
       rows.push_back({"this connection", "ok", "serialized: it is released while it is idle", ""});
     } else {
@@ -93,10 +102,16 @@ struct ChecksTable : OwnTable {
     }
     Watchdog& thread = Warden::instance().watchdog();
     const bool runs = thread.running();
-    rows.push_back({"watchdog", runs ? "ok" : now.watchdog ? "problem" : "off", thread.status(),
-                    runs ? "" : now.watchdog ? "raise the limit of threads; connections still release at the end of long "
-                                               "statements"
-                                             : "warden_set('watchdog', 1)"});
+    rows.push_back({"watchdog",
+                    runs           ? "ok"
+                    : now.watchdog ? "problem"
+                                   : "off",
+                    thread.status(),
+                    runs ? ""
+                    : now.watchdog
+                        ? "raise the limit of threads; connections still release at the end of long "
+                          "statements"
+                        : "warden_set('watchdog', 1)"});
     if (now.dry_run) {
       rows.push_back({"dry run", "off", "decisions are recorded in warden_events and not carried out",
                       "warden_set('dry_run', 0)"});
@@ -111,56 +126,86 @@ struct ChecksTable : OwnTable {
                           " that this process can have",
                       "warden_set('memory_budget', '25%')"});
     } else {
-      rows.push_back({"memory budget", "ok", format_size(now.memory_budget_bytes) + " of " + format_size(had), ""});
+      rows.push_back(
+          {"memory budget", "ok", format_size(now.memory_budget_bytes) + " of " + format_size(had), ""});
     }
     const auto soft = self.host().soft_limit();
     if (!soft) {
       rows.push_back({"soft heap limit", "limited", "it has no effect in this copy of SQLite", ""});
     } else if (self.host().host_set_soft_limit()) {
       rows.push_back({"soft heap limit", "limited",
-                      "the host had set " + format_size(*soft) + ", which is lower than ours and stands", ""});
+                      "the host had set " + format_size(*soft) + ", which is lower than ours and stands",
+                      ""});
     } else {
-      rows.push_back({"soft heap limit", *soft == 0 ? "off" : "ok", *soft == 0 ? "none" : format_size(*soft), ""});
+      rows.push_back(
+          {"soft heap limit", *soft == 0 ? "off" : "ok", *soft == 0 ? "none" : format_size(*soft), ""});
     }
     const auto hard = self.host().hard_limit();
-    rows.push_back({"hard heap limit", !hard ? "limited" : *hard == 0 ? "off" : "ok",
-                    !hard ? "it has no effect in this copy of SQLite" : *hard == 0 ? "none" : format_size(*hard), ""});
+    rows.push_back({"hard heap limit",
+                    !hard        ? "limited"
+                    : *hard == 0 ? "off"
+                                 : "ok",
+                    !hard        ? "it has no effect in this copy of SQLite"
+                    : *hard == 0 ? "none"
+                                 : format_size(*hard),
+                    ""});
   }
 
   void system(rows_type& rows, const Settings& now) const {
     Warden& warden = Warden::instance();
     const SystemReading reading = warden.read_system();
     rows.push_back({"process memory", reading.rss_bytes ? "ok" : "limited",
-                    reading.rss_bytes ? "/proc/self/statm is read" : "/proc/self/statm can't be read: resident memory is unknown",
+                    reading.rss_bytes ? "/proc/self/statm is read"
+                                      : "/proc/self/statm can't be read: resident memory is unknown",
                     reading.rss_bytes ? "" : "mount /proc"});
     const std::string allocator = allocator_name();
     const bool known = read_allocator().known;
-    rows.push_back({"trim", now.trim == TrimMode::never ? "off" : known ? "ok" : "limited",
-                    "the allocator is " + allocator +
-                        (known ? "" : allocator == "other" ? ", which warden can't trim"
-                                                           : ", which doesn't tell what it holds back: trim = 'always' trims it"),
-                    known || now.trim == TrimMode::never || allocator == "other" ? "" : "warden_set('trim', 'always')"});
+    rows.push_back(
+        {"trim",
+         now.trim == TrimMode::never ? "off"
+         : known                     ? "ok"
+                                     : "limited",
+         "the allocator is " + allocator +
+             (known                  ? ""
+              : allocator == "other" ? ", which warden can't trim"
+                                     : ", which doesn't tell what it holds back: trim = 'always' trims it"),
+         known || now.trim == TrimMode::never || allocator == "other" ? "" : "warden_set('trim', 'always')"});
     const int version = warden.cgroup_version();
     if (version == 0) {
       rows.push_back({"cgroup", "limited", "no memory cgroup was found: physical memory counts", ""});
     } else {
-      rows.push_back({"cgroup", "ok", "v" + std::to_string(version) + " at " + warden.cgroup_directory() +
-                      (reading.cgroup_limit_bytes ? ", limit " + format_size(*reading.cgroup_limit_bytes) : ", no limit"), ""});
+      rows.push_back({"cgroup", "ok",
+                      "v" + std::to_string(version) + " at " + warden.cgroup_directory() +
+                          (reading.cgroup_limit_bytes ? ", limit " + format_size(*reading.cgroup_limit_bytes)
+                                                      : ", no limit"),
+                      ""});
     }
     const std::string watched = warden.watchdog().pressure_status();
     const bool waking = !watched.starts_with("not watched");
-    rows.push_back({"pressure", !now.pressure ? "off" : waking ? "ok" : reading.pressure_ratio ? "ok" : "limited",
+    rows.push_back({"pressure",
+                    !now.pressure            ? "off"
+                    : waking                 ? "ok"
+                    : reading.pressure_ratio ? "ok"
+                                             : "limited",
                     watched + (reading.pressure_ratio ? "; the ratio is read at every look" : ""), ""});
   }
 
   void connections(rows_type& rows, const Settings& now) const {
     const std::string hooks = self.hooks();
-    rows.push_back({"hooks", hooks == "lost" ? "problem" : hooks == "none" ? "off" : now.hooks == Hooks::trace_and_progress && hooks == "trace" ? "limited" : "ok",
-                    hooks == "lost" ? "the host has set its own trace callback on this connection: its statements can't be seen"
-                    : hooks == "none" && !self.host().can().trace ? "this copy of SQLite was built without sqlite3_trace_v2"
-                    : now.hooks == Hooks::trace_and_progress && hooks == "trace" ? "trace; this copy of SQLite was built without a progress handler"
-                                                                                 : hooks,
-                    ""});
+    rows.push_back(
+        {"hooks",
+         hooks == "lost"                                              ? "problem"
+         : hooks == "none"                                            ? "off"
+         : now.hooks == Hooks::trace_and_progress && hooks == "trace" ? "limited"
+                                                                      : "ok",
+         hooks == "lost"
+             ? "the host has set its own trace callback on this connection: its statements can't be seen"
+         : hooks == "none" && !self.host().can().trace
+             ? "this copy of SQLite was built without sqlite3_trace_v2"
+         : now.hooks == Hooks::trace_and_progress && hooks == "trace"
+             ? "trace; this copy of SQLite was built without a progress handler"
+             : hooks,
+         ""});
     int all = 0;
     int own_thread = 0;
     Registry& registry = Warden::instance().registry;
@@ -168,10 +213,11 @@ struct ChecksTable : OwnTable {
       ++all;
       own_thread += !c->touchable();
     }
-    rows.push_back({"connections", own_thread == 0 ? "ok" : "limited",
-                    std::to_string(all) + " open; " + std::to_string(own_thread) +
-                        " of them only their own thread may touch (no mutex, or a shared cache)",
-                    own_thread == 0 ? "" : "SELECT connection_id, file FROM warden_connections WHERE NOT serialized"});
+    rows.push_back(
+        {"connections", own_thread == 0 ? "ok" : "limited",
+         std::to_string(all) + " open; " + std::to_string(own_thread) +
+             " of them only their own thread may touch (no mutex, or a shared cache)",
+         own_thread == 0 ? "" : "SELECT connection_id, file FROM warden_connections WHERE NOT serialized"});
   }
 
   void environment(rows_type& rows) const {

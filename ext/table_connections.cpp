@@ -27,8 +27,8 @@ struct ConnectionRow {
   std::optional<std::int64_t> statement_seq, started_at_ms, elapsed_ms, deadline_ms;
   bool in_transaction;
   std::int64_t idle_ms;
-  std::optional<std::int64_t> cache_bytes, schema_bytes, statement_bytes, cache_hits, cache_misses, cache_spills,
-      sampled_ago_ms;
+  std::optional<std::int64_t> cache_bytes, schema_bytes, statement_bytes, cache_hits, cache_misses,
+      cache_spills, sampled_ago_ms;
   bool serialized;
   const char* hooks;
   std::int64_t released_bytes, releases, cancels;
@@ -43,17 +43,20 @@ struct ConnectionsTable : OwnTable {
   using row = ConnectionRow;
   template <vtab::fixed_string Name, auto Getter>
   using col = vtab::col<Name, Getter>;
-  using columns = vtab::columns<
-      vtab::col<"connection_id", &row::connection_id, vtab::push::key>, col<"label", &row::label_text>,
-      col<"file", &row::file>, col<"opened_at_ms", &row::opened_at_ms>, col<"thread_id", &row::thread_id>,
-      col<"state", &row::state>, col<"sql", &row::sql>, col<"statement_seq", &row::statement_seq>,
-      col<"started_at_ms", &row::started_at_ms>, col<"elapsed_ms", &row::elapsed_ms>,
-      col<"deadline_ms", &row::deadline_ms>, col<"in_transaction", &row::in_transaction>,
-      col<"idle_ms", &row::idle_ms>, col<"cache_bytes", &row::cache_bytes>, col<"schema_bytes", &row::schema_bytes>,
-      col<"statement_bytes", &row::statement_bytes>, col<"cache_hits", &row::cache_hits>,
-      col<"cache_misses", &row::cache_misses>, col<"cache_spills", &row::cache_spills>,
-      col<"sampled_ago_ms", &row::sampled_ago_ms>, col<"serialized", &row::serialized>, col<"hooks", &row::hooks>,
-      col<"released_bytes", &row::released_bytes>, col<"releases", &row::releases>, col<"cancels", &row::cancels>>;
+  using columns =
+      vtab::columns<vtab::col<"connection_id", &row::connection_id, vtab::push::key>,
+                    col<"label", &row::label_text>, col<"file", &row::file>,
+                    col<"opened_at_ms", &row::opened_at_ms>, col<"thread_id", &row::thread_id>,
+                    col<"state", &row::state>, col<"sql", &row::sql>,
+                    col<"statement_seq", &row::statement_seq>, col<"started_at_ms", &row::started_at_ms>,
+                    col<"elapsed_ms", &row::elapsed_ms>, col<"deadline_ms", &row::deadline_ms>,
+                    col<"in_transaction", &row::in_transaction>, col<"idle_ms", &row::idle_ms>,
+                    col<"cache_bytes", &row::cache_bytes>, col<"schema_bytes", &row::schema_bytes>,
+                    col<"statement_bytes", &row::statement_bytes>, col<"cache_hits", &row::cache_hits>,
+                    col<"cache_misses", &row::cache_misses>, col<"cache_spills", &row::cache_spills>,
+                    col<"sampled_ago_ms", &row::sampled_ago_ms>, col<"serialized", &row::serialized>,
+                    col<"hooks", &row::hooks>, col<"released_bytes", &row::released_bytes>,
+                    col<"releases", &row::releases>, col<"cancels", &row::cancels>>;
   static constexpr const char* name = "warden_connections";
   static constexpr auto risk = vtab::risk::direct_only;
   static constexpr double expected_rows = 20;
@@ -67,7 +70,8 @@ struct ConnectionsTable : OwnTable {
     const ShowSql show = warden.current().show_sql;
     for (auto c = warden.registry.after(0); c != nullptr; c = warden.registry.after(c->id)) {
       if (!q.admits<"connection_id">(c->id)) continue;
-      if (auto* connection = dynamic_cast<SqliteConnection*>(c.get())) rows.push_back(look_at(*connection, q, show));
+      if (auto* connection = dynamic_cast<SqliteConnection*>(c.get()))
+        rows.push_back(look_at(*connection, q, show));
     }
     return rows;
   }
@@ -98,7 +102,8 @@ struct ConnectionsTable : OwnTable {
     r.opened_at_ms = c.opened_at_ms;
     r.thread_id = nonzero(now.thread_id);
     r.state = now.running ? "active" : now.in_transaction ? "idle in transaction" : "idle";
-    if (wants_sql && now.sql_bytes > 0) r.sql = shown({text.data(), now.sql_bytes}, now.sql_truncated, q.api(), show);
+    if (wants_sql && now.sql_bytes > 0)
+      r.sql = shown({text.data(), now.sql_bytes}, now.sql_truncated, q.api(), show);
     r.statement_seq = nonzero(now.statement_seq);
     if (now.started_ns != 0) {
       r.started_at_ms = wall_ms() - ago_ms(now.started_ns);
@@ -113,7 +118,8 @@ struct ConnectionsTable : OwnTable {
     r.cache_hits = known(c.figures.cache_hits);
     r.cache_misses = known(c.figures.cache_misses);
     r.cache_spills = known(c.figures.cache_spills);
-    if (const std::int64_t at = c.figures.sampled_ns.load(); at != 0) r.sampled_ago_ms = std::max<std::int64_t>(0, ago_ms(at));
+    if (const std::int64_t at = c.figures.sampled_ns.load(); at != 0)
+      r.sampled_ago_ms = std::max<std::int64_t>(0, ago_ms(at));
     r.serialized = c.serialized();
     r.hooks = c.hooks();
     r.released_bytes = c.released_bytes.load();
@@ -125,7 +131,8 @@ struct ConnectionsTable : OwnTable {
   static vtab::string shown(std::string_view text, bool truncated, const vtab::Api* api, ShowSql show) {
     const vtab::Allocator<char> from_sqlite(api);
     if (show == ShowSql::full) {
-      return vtab::string(truncated ? utf8_without_torn_end(text) : text, from_sqlite) + (truncated ? "..." : "");
+      return vtab::string(truncated ? utf8_without_torn_end(text) : text, from_sqlite) +
+             (truncated ? "..." : "");
     }
     std::array<char, 2 * Activity::kSqlBytes> out;
     return {out.data(), normalize_sql(text, out, truncated), from_sqlite};

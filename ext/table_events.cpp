@@ -41,7 +41,8 @@ struct EventsTable : OwnTable {
       vtab::col<"label", &EventRow::label_text>, vtab::col<"sql", &EventRow::sql_text>,
       vtab::col<"measured_bytes", &EventRow::measured>, vtab::col<"threshold_bytes", &EventRow::threshold>,
       vtab::col<"sqlite_before_bytes", &EventRow::sqlite_before>,
-      vtab::col<"sqlite_after_bytes", &EventRow::sqlite_after>, vtab::col<"rss_before_bytes", &EventRow::rss_before>,
+      vtab::col<"sqlite_after_bytes", &EventRow::sqlite_after>,
+      vtab::col<"rss_before_bytes", &EventRow::rss_before>,
       vtab::col<"rss_after_bytes", &EventRow::rss_after>, vtab::col<"took_us", &EventRow::took_us>,
       vtab::col<"dry_run", &EventRow::dry_run>>;
   static constexpr const char* name = "warden_events";

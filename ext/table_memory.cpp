@@ -72,14 +72,29 @@ struct MemoryTable : OwnTable {
     rows.push_back({"page_cache", cache, {}, {}, "pages of databases in the caches of the connections"});
     rows.push_back({"schema", schema, {}, {}, "parsed schemas of the connections"});
     rows.push_back({"statements", statements, {}, {}, "prepared statements of the connections"});
-    rows.push_back({"unaccounted", rest, {}, {}, "the rest of sqlite: sorters, in-memory and virtual tables"});
-    rows.push_back({"allocator_free", held_back(warden, 0), {}, now.trim_above_bytes,
+    rows.push_back(
+        {"unaccounted", rest, {}, {}, "the rest of sqlite: sorters, in-memory and virtual tables"});
+    rows.push_back({"allocator_free",
+                    held_back(warden, 0),
+                    {},
+                    now.trim_above_bytes,
                     "freed, but kept resident by malloc; a trim gives it back"});
-    rows.push_back({"rss_anonymous", system.rss_anonymous_bytes, {}, {}, "resident memory of this process: heap, stacks"});
-    rows.push_back({"rss_file", system.rss_file_bytes, {}, {}, "resident memory of this process: mapped files, shared"});
-    rows.push_back({"cgroup", system.cgroup_current_bytes, {}, system.cgroup_limit_bytes,
+    rows.push_back({"rss_anonymous",
+                    system.rss_anonymous_bytes,
+                    {},
+                    {},
+                    "resident memory of this process: heap, stacks"});
+    rows.push_back(
+        {"rss_file", system.rss_file_bytes, {}, {}, "resident memory of this process: mapped files, shared"});
+    rows.push_back({"cgroup",
+                    system.cgroup_current_bytes,
+                    {},
+                    system.cgroup_limit_bytes,
                     "charged to this process's cgroup, file cache included; its smallest limit"});
-    rows.push_back({"system_available", system.available_bytes, {}, system.physical_bytes,
+    rows.push_back({"system_available",
+                    system.available_bytes,
+                    {},
+                    system.physical_bytes,
                     "what the machine can still give without swapping; its RAM"});
     return rows;
   }

@@ -16,19 +16,20 @@ struct SampleRow : Sample {
   std::optional<std::int64_t> sqlite() const { return known(sqlite_bytes); }
   std::optional<std::int64_t> rss() const { return known(rss_bytes); }
   std::optional<std::int64_t> allocator_free() const { return known(allocator_free_bytes); }
-  std::optional<double> pressure() const { return pressure_ratio < 0 ? std::nullopt : std::optional(pressure_ratio); }
+  std::optional<double> pressure() const {
+    return pressure_ratio < 0 ? std::nullopt : std::optional(pressure_ratio);
+  }
   sqlite3_int64 rowid() const { return sample_id; }
 };
 
 struct SamplesTable : OwnTable {
   using row = SampleRow;
-  using columns =
-      vtab::columns<vtab::col<"at_ms", &SampleRow::at_ms, vtab::push::range>,
-                    vtab::col<"level", &SampleRow::level_text>, vtab::col<"sqlite_bytes", &SampleRow::sqlite>,
-                    vtab::col<"rss_bytes", &SampleRow::rss>,
-                    vtab::col<"allocator_free_bytes", &SampleRow::allocator_free>,
-                    vtab::col<"connections", &SampleRow::connections>, vtab::col<"active", &SampleRow::active>,
-                    vtab::col<"pressure_ratio", &SampleRow::pressure>>;
+  using columns = vtab::columns<
+      vtab::col<"at_ms", &SampleRow::at_ms, vtab::push::range>, vtab::col<"level", &SampleRow::level_text>,
+      vtab::col<"sqlite_bytes", &SampleRow::sqlite>, vtab::col<"rss_bytes", &SampleRow::rss>,
+      vtab::col<"allocator_free_bytes", &SampleRow::allocator_free>,
+      vtab::col<"connections", &SampleRow::connections>, vtab::col<"active", &SampleRow::active>,
+      vtab::col<"pressure_ratio", &SampleRow::pressure>>;
   static constexpr const char* name = "warden_samples";
   static constexpr auto risk = vtab::risk::direct_only;
   static constexpr double expected_rows = 3600;

@@ -40,12 +40,12 @@ struct SettingRow {
 
 struct SettingsTable : OwnTable {
   using row = SettingRow;
-  using columns =
-      vtab::columns<vtab::col<"name", &SettingRow::name, vtab::push::key>, vtab::col<"value", &SettingRow::value>,
-                    vtab::col<"unit", &SettingRow::unit>, vtab::col<"default_value", &SettingRow::default_value>,
-                    vtab::col<"min_value", &SettingRow::min_value>, vtab::col<"max_value", &SettingRow::max_value>,
-                    vtab::col<"source", &SettingRow::source>, vtab::col<"scope", &SettingRow::scope>,
-                    vtab::col<"description", &SettingRow::description>>;
+  using columns = vtab::columns<
+      vtab::col<"name", &SettingRow::name, vtab::push::key>, vtab::col<"value", &SettingRow::value>,
+      vtab::col<"unit", &SettingRow::unit>, vtab::col<"default_value", &SettingRow::default_value>,
+      vtab::col<"min_value", &SettingRow::min_value>, vtab::col<"max_value", &SettingRow::max_value>,
+      vtab::col<"source", &SettingRow::source>, vtab::col<"scope", &SettingRow::scope>,
+      vtab::col<"description", &SettingRow::description>>;
   static constexpr const char* name = "warden_settings";
   static constexpr auto risk = vtab::risk::direct_only;
   static constexpr double expected_rows = 24;
@@ -81,7 +81,8 @@ struct SettingsTable : OwnTable {
  private:
   SettingRow row_at(std::size_t position) const {
     SettingsStore::Entry entry = Warden::instance().settings.entry(position);
-    const bool host = setting_specs()[position].name == "soft_heap_limit" && self.host().host_set_soft_limit();
+    const bool host =
+        setting_specs()[position].name == "soft_heap_limit" && self.host().host_set_soft_limit();
     return {position, std::move(entry.text), host ? "host" : source_name(entry.source)};
   }
   static std::optional<std::string> text(std::optional<std::int64_t> number) {

@@ -81,15 +81,15 @@ template <class T>
 struct sql_type;
 
 template <class T>
-  requires std::integral<T>
+requires std::integral<T>
 struct sql_type<T> {
   static constexpr const char* decl = "INTEGER";
   static constexpr const char* wording = "an integer";
   using stored = T;
   static constexpr bool outgrows = std::is_unsigned_v<T> && sizeof(T) >= sizeof(std::int64_t);
   static constexpr T least = std::numeric_limits<T>::min();
-  static constexpr T most = outgrows ? static_cast<T>(std::numeric_limits<std::int64_t>::max())
-                                     : std::numeric_limits<T>::max();
+  static constexpr T most =
+      outgrows ? static_cast<T>(std::numeric_limits<std::int64_t>::max()) : std::numeric_limits<T>::max();
   static void put(const Api* api, sqlite3_context* context, T number) {
     if (number > most) throw error(std::to_string(number) + " is more than an INTEGER of SQL can be");
     api->result_int64(context, static_cast<sqlite3_int64>(number));
@@ -97,7 +97,8 @@ struct sql_type<T> {
   static std::optional<T> get(const value& v) {
     if (v.type() != SQLITE_INTEGER) return std::nullopt;
     const std::int64_t number = v.as_int64();
-    if (number < static_cast<std::int64_t>(least) || number > static_cast<std::int64_t>(most)) return std::nullopt;
+    if (number < static_cast<std::int64_t>(least) || number > static_cast<std::int64_t>(most))
+      return std::nullopt;
     return static_cast<T>(number);
   }
 };
@@ -107,7 +108,9 @@ struct sql_type<double> {
   static constexpr const char* decl = "REAL";
   static constexpr const char* wording = "a number";
   using stored = double;
-  static void put(const Api* api, sqlite3_context* context, double number) { api->result_double(context, number); }
+  static void put(const Api* api, sqlite3_context* context, double number) {
+    api->result_double(context, number);
+  }
   static std::optional<double> get(const value& v) {
     if (v.type() == SQLITE_FLOAT) return v.as_double();
     constexpr std::int64_t kExact = std::int64_t{1} << 53;  // integers beyond it are not all doubles
@@ -124,7 +127,8 @@ struct sql_type<std::string_view> {
   using stored = string;
   static void put(const Api* api, sqlite3_context* context, std::string_view text) {
     // A view of nothing is an empty text, not NULL: say NULL with an empty optional.
-    api->result_text64(context, text.data() == nullptr ? "" : text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    api->result_text64(context, text.data() == nullptr ? "" : text.data(), text.size(), SQLITE_TRANSIENT,
+                       SQLITE_UTF8);
   }
   static std::optional<std::string_view> get(const value& v) {
     if (v.type() != SQLITE_TEXT) return std::nullopt;
@@ -134,7 +138,7 @@ struct sql_type<std::string_view> {
 
 /// A NULL pointer of C is NULL.
 template <class T>
-  requires std::same_as<T, std::string> || std::same_as<T, string> || std::same_as<T, const char*>
+requires std::same_as<T, std::string> || std::same_as<T, string> || std::same_as<T, const char*>
 struct sql_type<T> {
   static constexpr const char* decl = "TEXT";
   static constexpr const char* wording = "text";
@@ -153,8 +157,11 @@ template <>
 struct sql_type<value> {
   static constexpr const char* decl = "";
   static constexpr const char* wording = "a value";
-  using stored = void;  // it ends with the call that brought it, so no column and no argument of a table is one
-  static void put(const Api* api, sqlite3_context* context, const value& v) { api->result_value(context, v.raw()); }
+  using stored =
+      void;  // it ends with the call that brought it, so no column and no argument of a table is one
+  static void put(const Api* api, sqlite3_context* context, const value& v) {
+    api->result_value(context, v.raw());
+  }
   static std::optional<value> get(const value& v) { return v; }
 };
 
@@ -191,8 +198,8 @@ std::string refusal(const value& v) {
   const std::string must = std::string("must be ") + sql_type<T>::wording;
   if constexpr (std::integral<T>) {
     if (v.type() == SQLITE_INTEGER) {
-      return must + " from " + std::to_string(sql_type<T>::least) + " to " + std::to_string(sql_type<T>::most) +
-             ", not " + std::to_string(v.as_int64());
+      return must + " from " + std::to_string(sql_type<T>::least) + " to " +
+             std::to_string(sql_type<T>::most) + ", not " + std::to_string(v.as_int64());
     }
   } else if constexpr (std::floating_point<T>) {
     if (v.type() == SQLITE_INTEGER) return must + " that a REAL can be, not " + std::to_string(v.as_int64());

@@ -126,8 +126,8 @@ class basic_query<Row, columns<Columns...>> {
       if constexpr (Column::hidden) {
         return std::type_identity<typename Column::type>{};
       } else {
-        return std::type_identity<
-            typename unwrap<std::remove_cvref_t<std::invoke_result_t<decltype(Column::getter), const Row&>>>::type>{};
+        return std::type_identity<typename unwrap<
+            std::remove_cvref_t<std::invoke_result_t<decltype(Column::getter), const Row&>>>::type>{};
       }
     }
     using type = typename decltype(value_of())::type;
@@ -208,8 +208,8 @@ class basic_query<Row, columns<Columns...>> {
     std::uint64_t all = 0;
     const auto mix = [&all]<class Column>(const slot<Column>& s) {
       if constexpr (Column::hidden) {
-        using given = std::conditional_t<std::same_as<typename slot<Column>::stored, string>, std::string_view,
-                                         typename slot<Column>::stored>;
+        using given = std::conditional_t<std::same_as<typename slot<Column>::stored, string>,
+                                         std::string_view, typename slot<Column>::stored>;
         all = s.equal ? (all ^ std::hash<given>{}(given(*s.equal))) * 0x9e3779b97f4a7c15U + 1 : all * 31;
       }
     };
@@ -229,7 +229,8 @@ class basic_query<Row, columns<Columns...>> {
       if (v.is_null()) return !column::required;
       const auto given = sql_type<type>::get(v);
       if (!given) {
-        throw error(std::string(table) + ": argument \"" + std::string(column::name) + "\" " + refusal<type>(v));
+        throw error(std::string(table) + ": argument \"" + std::string(column::name) + "\" " +
+                    refusal<type>(v));
       }
       s.equal.emplace(detail::keep(api_, *given));
     } else {
@@ -237,7 +238,9 @@ class basic_query<Row, columns<Columns...>> {
       if (v.is_utf16()) return true;  // the scan compares UTF-8: no hint, SQLite compares by its own rules
       const auto given = sql_type<type>::get(v);
       if (!given) return true;  // not exactly of this type: likewise
-      auto& target = operation == detail::op::equal ? s.equal : operation == detail::op::lower ? s.lower : s.upper;
+      auto& target = operation == detail::op::equal   ? s.equal
+                     : operation == detail::op::lower ? s.lower
+                                                      : s.upper;
       target.emplace(detail::keep(api_, *given));
     }
     return true;
@@ -288,7 +291,9 @@ namespace detail {
 
 /// True where rows have an identity of their own. Otherwise they are numbered in the order of the scan.
 template <class Table>
-constexpr bool has_rowid = requires(const typename Table::row& row) { row.rowid(); };
+constexpr bool has_rowid = requires(const typename Table::row& row) {
+  row.rowid();
+};
 
 /// True where update() is told which columns the statement leaves alone.
 template <class Table>
@@ -381,16 +386,17 @@ class module {
     each_column([&]<std::size_t I>() {
       using column = typename list::template at<I>;
       if (I > 0) text += ", ";
-      text += '"' + std::string(column::name) + "\" " + sql_type<typename query::template slot_at<I>::type>::decl;
+      text +=
+          '"' + std::string(column::name) + "\" " + sql_type<typename query::template slot_at<I>::type>::decl;
       if (column::hidden) text += " HIDDEN";
     });
     return text + ")";
   }
 
   int best_index(sqlite3_index_info& info) const {
-    std::array<std::array<bool, 3>, list::count> taken{};    // [column][= > <]
-    std::array<bool, list::count> unusable{};                // hidden columns with a constraint we may not use
-    std::array<char, 2 * 3 * list::count + 1> plan{};        // op, column, op, column, ... in the order of argv
+    std::array<std::array<bool, 3>, list::count> taken{};  // [column][= > <]
+    std::array<bool, list::count> unusable{};              // hidden columns with a constraint we may not use
+    std::array<char, 2 * 3 * list::count + 1> plan{};      // op, column, op, column, ... in the order of argv
     int arguments = 0;
     double rows = expected_rows();
     bool unique = false;
@@ -414,14 +420,16 @@ class module {
       if (slot) continue;  // a second constraint of a kind: SQLite checks it (an argument is echoed for that)
       slot = true;
       plan[static_cast<std::size_t>(arguments) * 2] = static_cast<char>(*operation);
-      plan[static_cast<std::size_t>(arguments) * 2 + 1] = static_cast<char>(kFirstColumnLetter + constraint.iColumn);
+      plan[static_cast<std::size_t>(arguments) * 2 + 1] =
+          static_cast<char>(kFirstColumnLetter + constraint.iColumn);
       info.aConstraintUsage[i].argvIndex = ++arguments;
       info.aConstraintUsage[i].omit = hidden;
       if (hidden) continue;
       if (*operation == detail::op::equal) {
         const bool one = kTraits[c].pushed == push::key;
         rows = one ? 1 : std::min(rows, rows / 10 + 1);
-        unique = unique || (one && !kTraits[c].text);  // text may be compared as numbers: '5' and '05' are one then
+        unique = unique ||
+                 (one && !kTraits[c].text);  // text may be compared as numbers: '5' and '05' are one then
       } else {
         rows = rows / 3 + 1;
       }
@@ -535,13 +543,18 @@ class module {
   static constexpr bool writable() { return kUpdates || kInserts || kErases; }
 
  private:
-  static constexpr bool kUpdates = requires(Table& t, const change<list>& v) { t.update(sqlite3_int64{}, v); };
-  static constexpr bool kInserts = requires(Table& t, const change<list>& v) { t.insert(v); };
-  static constexpr bool kErases = requires(Table& t) { t.erase(sqlite3_int64{}); };
-  static_assert(detail::has_rowid<Table> || (!kUpdates && !kErases), "update() and erase() need rows with a rowid()");
+  static constexpr bool kUpdates = requires(Table & t, const change<list>& v) {
+    t.update(sqlite3_int64{}, v);
+  };
+  static constexpr bool kInserts = requires(Table & t, const change<list>& v) { t.insert(v); };
+  static constexpr bool kErases = requires(Table & t) { t.erase(sqlite3_int64{}); };
+  static_assert(detail::has_rowid<Table> || (!kUpdates && !kErases),
+                "update() and erase() need rows with a rowid()");
 
-  static constexpr int kFirstColumnLetter = '0';  // '0' + 61 is still a printable ASCII character: plans are readable
-  static constexpr char kMissing = '!';           // in the place of an op: this argument is required, and there is none
+  static constexpr int kFirstColumnLetter =
+      '0';  // '0' + 61 is still a printable ASCII character: plans are readable
+  static constexpr char kMissing =
+      '!';  // in the place of an op: this argument is required, and there is none
 
   struct traits {
     std::string_view name;
@@ -553,9 +566,8 @@ class module {
 
   template <class F>
   static constexpr void each_column(F&& f) {
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (f.template operator()<I>(), ...);
-    }(std::make_index_sequence<list::count>{});
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (f.template operator()<I>(), ...); }
+    (std::make_index_sequence<list::count>{});
   }
 
   template <class F>
@@ -629,7 +641,8 @@ struct shims {
     return guard(std::forward<Body>(body), [&](const char* text) { self(table).report(text); });
   }
 
-  static int connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** out, char** message) noexcept {
+  static int connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** out,
+                     char** message) noexcept {
     auto& home = *static_cast<owner*>(aux);
     const Api* api = home.api();
     return guard(

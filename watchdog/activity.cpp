@@ -1,9 +1,8 @@
 #include "activity.hpp"
 
 #include <pthread.h>
-#include <unistd.h>
-
 #include <string.h>
+#include <unistd.h>
 
 #include <cstring>
 
@@ -35,7 +34,8 @@ void Activity::publish(const Frame& frame) noexcept {
     // The terminator, for holds(): inside the last word, or in one of its own.
     if (size % 8 == 0 && size < kSqlBytes) words_[size / 8].store(0, std::memory_order_release);
     const bool truncated = size == kSqlBytes && frame.sql[size] != '\0';
-    sql_bytes_.store(static_cast<std::uint32_t>(size) | (truncated ? kTruncated : 0), std::memory_order_release);
+    sql_bytes_.store(static_cast<std::uint32_t>(size) | (truncated ? kTruncated : 0),
+                     std::memory_order_release);
   }
   seq_.store(frame.seq, std::memory_order_release);
   started_ns_.store(frame.started_ns, std::memory_order_release);

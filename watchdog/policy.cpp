@@ -33,7 +33,8 @@ class Round {
   bool full() const noexcept { return count_ == out_.size(); }
   std::size_t count() const noexcept { return count_; }
   std::int64_t used() const noexcept { return used_; }
-  void release(ConnectionReading& c, std::string_view reason, std::int64_t measured, std::int64_t threshold) noexcept {
+  void release(ConnectionReading& c, std::string_view reason, std::int64_t measured,
+               std::int64_t threshold) noexcept {
     if (full()) return;
     out_[count_++] = {c.id, reason, measured, threshold};
     used_ -= c.cache_bytes;
@@ -128,7 +129,8 @@ std::size_t decide(const Settings& settings, const Reading& reading, PolicyMemor
     for (ConnectionReading& c : connections) {
       if (!pressure_due && round.used() <= settings.memory_budget_bytes) break;
       if (!c.running || c.asked_ago_ms < kCoolDownMs || (c.cache_bytes <= kCrumbBytes && !c.stale)) continue;
-      round.release(c, beyond ? "above memory_budget" : "pressure", reading.sqlite_bytes, settings.memory_budget_bytes);
+      round.release(c, beyond ? "above memory_budget" : "pressure", reading.sqlite_bytes,
+                    settings.memory_budget_bytes);
     }
   }
   return round.count();
@@ -144,7 +146,8 @@ bool wants_trim(const Settings& settings, const Reading& reading, const PolicyMe
   return reading.freed && reading.held_back_bytes > settings.trim_above_bytes;
 }
 
-void note_trim(PolicyMemory& memory, std::int64_t now_ms, std::int64_t promised_bytes, std::int64_t returned_bytes) noexcept {
+void note_trim(PolicyMemory& memory, std::int64_t now_ms, std::int64_t promised_bytes,
+               std::int64_t returned_bytes) noexcept {
   memory.trimmed_ms = now_ms;
   if (returned_bytes >= promised_bytes / kTrimWorthwhileDivisor) {
     memory.trim_pause_ms = 0;
@@ -165,7 +168,8 @@ std::int64_t next_look_ms(const Settings& settings, const Reading& reading, cons
   if (settings.sample_interval_ms > 0) return settings.sample_interval_ms;
   std::int64_t wait = kLongestLookMs;
   if (reading.running > 0) {
-    const std::int64_t headroom = std::max<std::int64_t>(0, settings.release_above_bytes - reading.sqlite_bytes);
+    const std::int64_t headroom =
+        std::max<std::int64_t>(0, settings.release_above_bytes - reading.sqlite_bytes);
     const std::int64_t rate_per_ms = kFillBytesPerSecond / 1000 * std::min(reading.running, 4);
     wait = std::min(wait, headroom / rate_per_ms);
   }
@@ -185,7 +189,8 @@ std::int64_t next_look_ms(const Settings& settings, const Reading& reading, cons
   }
   if (reading.freed && reading.held_back_bytes > settings.trim_above_bytes && memory.trimmed_ms >= 0 &&
       settings.trim != TrimMode::never) {
-    wait = std::min(wait, memory.trimmed_ms + settings.trim_interval_ms + memory.trim_pause_ms - reading.now_ms);
+    wait =
+        std::min(wait, memory.trimmed_ms + settings.trim_interval_ms + memory.trim_pause_ms - reading.now_ms);
   }
   return std::clamp(wait, kShortestLookMs, kLongestLookMs);
 }

@@ -25,22 +25,23 @@ struct ConnectionReading {
 
 /// Everything that one look found; every rule judges these same numbers.
 struct Reading {
-  std::int64_t now_ms = 0;         // monotonic
-  std::int64_t sqlite_bytes = 0;   // used by SQLite in this process, all copies; the caches where it is not accounted
+  std::int64_t now_ms = 0;  // monotonic
+  std::int64_t sqlite_bytes =
+      0;  // used by SQLite in this process, all copies; the caches where it is not accounted
   std::int64_t held_back_bytes = 0;  // freed, but kept by malloc; 0 where unknown
-  double pressure_ratio = 0;       // share of time that tasks of this cgroup or system wait for memory
-  bool pressure_signal = false;    // the kernel or the service manager has just said so
-  bool freed = false;              // memory was freed since the last trim: by a release, or by statements that ended
-  int running = 0;                 // connections that run a statement
+  double pressure_ratio = 0;         // share of time that tasks of this cgroup or system wait for memory
+  bool pressure_signal = false;      // the kernel or the service manager has just said so
+  bool freed = false;  // memory was freed since the last trim: by a release, or by statements that ended
+  int running = 0;     // connections that run a statement
 };
 
 /// What the rules remember from look to look. One per process; the caller keeps it, decide() changes it.
 struct PolicyMemory {
-  bool relieving = false;                // above release_above, and not yet below release_to
-  std::int64_t pressure_since_ms = -1;   // -1 = no pressure
-  std::int64_t pressure_acted_ms = -1;   // last time that pressure made us release
-  std::int64_t trimmed_ms = -1;          // last trim; -1 = never
-  std::int64_t trim_pause_ms = 0;        // what a trim without result adds to trim_interval_ms
+  bool relieving = false;               // above release_above, and not yet below release_to
+  std::int64_t pressure_since_ms = -1;  // -1 = no pressure
+  std::int64_t pressure_acted_ms = -1;  // last time that pressure made us release
+  std::int64_t trimmed_ms = -1;         // last trim; -1 = never
+  std::int64_t trim_pause_ms = 0;       // what a trim without result adds to trim_interval_ms
 };
 
 /// What to do about one connection: release it now if that is possible, else ask it to. The reason is static text.
@@ -63,7 +64,8 @@ std::size_t decide(const Settings& settings, const Reading& reading, PolicyMemor
 bool wants_trim(const Settings& settings, const Reading& reading, const PolicyMemory& memory) noexcept;
 
 /// After a trim: `returned_bytes` of `promised_bytes` went back. One that returned next to nothing is not repeated soon.
-void note_trim(PolicyMemory& memory, std::int64_t now_ms, std::int64_t promised_bytes, std::int64_t returned_bytes) noexcept;
+void note_trim(PolicyMemory& memory, std::int64_t now_ms, std::int64_t promised_bytes,
+               std::int64_t returned_bytes) noexcept;
 
 Level level_of(const Settings& settings, const Reading& reading, const PolicyMemory& memory) noexcept;
 

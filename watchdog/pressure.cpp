@@ -199,8 +199,21 @@ void PressureWatch::open(const Files& files, const std::string& cgroup_pressure_
   say({before, link, "not watched: ", why});
 }
 
+void PressureWatch::remember() noexcept {
+  struct stat about {};
+  if (fd_ >= 0 && ::fstat(fd_, &about) == 0) {
+    device_ = about.st_dev;
+    inode_ = about.st_ino;
+  }
+}
+
+bool PressureWatch::still_ours() const noexcept {
+  struct stat about {};
+  return ::fstat(fd_, &about) == 0 && about.st_dev == device_ && about.st_ino == inode_;
+}
+
 void PressureWatch::close() noexcept {
-  if (fd_ >= 0) ::close(fd_);
+  if (fd_ >= 0 && still_ours()) ::close(fd_);
   fd_ = -1;
   events_ = 0;
   say({"not watched: closed"});
@@ -241,11 +254,13 @@ bool PressureWatch::open_request(const Files& files, PressureRequest request) no
     if (writable && !write_once(fd.get(), data)) return refuse(std::strerror(errno));
     fd_ = writable ? fd.release() : fallback.release();
     events_ = POLLIN;
+    remember();
   } else if (S_ISSOCK(about.st_mode)) {
     Descriptor fd(connect_stream(path.get()));
     if (fd.get() < 0 || !write_once(fd.get(), data, true)) return refuse(std::strerror(errno));
     fd_ = fd.release();
     events_ = POLLIN;
+    remember();
   } else {
     return refuse("neither a PSI file nor a FIFO nor a socket");
   }
@@ -266,11 +281,18 @@ const char* PressureWatch::open_psi(const Files& files, const char* path,
   if (fd.get() < 0 || !write_once(fd.get(), trigger)) return std::strerror(errno);
   fd_ = fd.release();
   events_ = POLLPRI;
+  remember();
   return nullptr;
 }
 
 bool PressureWatch::consume(short revents) noexcept {
   if (fd_ < 0 || revents == 0) return false;
+  if (!still_ours()) {
+    // The host has closed our number and somebody else may have it: forgotten, neither read nor closed.
+    close();
+    say({"not watched: the host has closed what was watched"});
+    return false;
+  }
   bool signalled = false;
   if (events_ == POLLIN && (revents & POLLIN) != 0) {
     signalled = drain();

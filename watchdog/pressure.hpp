@@ -21,6 +21,8 @@
 // loop sleeps on.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <cstddef>
 #include <initializer_list>
@@ -91,10 +93,15 @@ class PressureWatch {
   /// nullptr, or why not.
   const char* open_psi(const Files& files, const char* path, std::span<const char> trigger) noexcept;
   bool drain() noexcept;
+  /// A host may close every descriptor that it does not know; the number is then somebody else's.
+  void remember() noexcept;
+  bool still_ours() const noexcept;
   /// Sets the status, cut to what fits. No part may point into the status.
   void say(std::initializer_list<std::string_view> parts) noexcept;
 
   int fd_ = -1;
+  dev_t device_ = 0;  // of what fd_ was opened as
+  ino_t inode_ = 0;
   short events_ = 0;
   std::array<char, 240> status_{"not watched: not opened"};
 };

@@ -7,7 +7,11 @@
 namespace warden {
 
 Connection::Connection(std::int64_t connection_id, const void* handle_identity, std::string file_name)
-    : id(connection_id), handle(handle_identity), file(std::move(file_name)), opened_at_ms(wall_ms()), opened_ns(monotonic_ns()) {}
+    : id(connection_id),
+      handle(handle_identity),
+      file(std::move(file_name)),
+      opened_at_ms(wall_ms()),
+      opened_ns(monotonic_ns()) {}
 
 void Connection::ask_to_release(std::string_view reason) noexcept {
   {
@@ -50,9 +54,11 @@ std::int64_t Connection::idle_ms(std::int64_t now_ns) const noexcept {
   return std::max<std::int64_t>(0, now_ns - since) / 1'000'000;
 }
 
-std::vector<std::shared_ptr<Connection>>::const_iterator Registry::at_or_after(std::int64_t id) const noexcept {
-  return std::lower_bound(connections_.begin(), connections_.end(), id,
-                          [](const auto& connection, std::int64_t wanted) { return connection->id < wanted; });
+std::vector<std::shared_ptr<Connection>>::const_iterator Registry::at_or_after(
+    std::int64_t id) const noexcept {
+  return std::lower_bound(
+      connections_.begin(), connections_.end(), id,
+      [](const auto& connection, std::int64_t wanted) { return connection->id < wanted; });
 }
 
 void Registry::add(std::shared_ptr<Connection> connection) {

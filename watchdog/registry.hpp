@@ -55,7 +55,9 @@ class Connection {
   void ask_to_release(std::string_view reason) noexcept;
   void ask(Ask what) noexcept { asked_.fetch_or(what, std::memory_order_release); }
   bool is_asked(Ask what) const noexcept { return (asked_.load(std::memory_order_relaxed) & what) != 0; }
-  void take_back(Ask what) noexcept { asked_.fetch_and(~static_cast<std::uint32_t>(what), std::memory_order_relaxed); }
+  void take_back(Ask what) noexcept {
+    asked_.fetch_and(~static_cast<std::uint32_t>(what), std::memory_order_relaxed);
+  }
   bool is_asked_anything() const noexcept { return asked_.load(std::memory_order_relaxed) != 0; }
   FixedText<62> ask_reason() const noexcept;
 
@@ -70,10 +72,10 @@ class Connection {
   std::int64_t idle_ms(std::int64_t now_ns) const noexcept;
 
   const std::int64_t id;
-  const void* const handle;        // tells open connections apart; never dereferenced here
-  const std::string file;          // "" for a temporary or in-memory database
-  const std::int64_t opened_at_ms; // Unix time of enrolment
-  const std::int64_t opened_ns;    // the same, monotonic
+  const void* const handle;         // tells open connections apart; never dereferenced here
+  const std::string file;           // "" for a temporary or in-memory database
+  const std::int64_t opened_at_ms;  // Unix time of enrolment
+  const std::int64_t opened_ns;     // the same, monotonic
   Activity activity;
   Figures figures;
   std::atomic<std::int64_t> released_bytes{0};

@@ -71,7 +71,8 @@ void after_release(Warden& warden, Connection& connection, std::int64_t bytes) n
 
 }  // namespace detail
 
-std::optional<std::int64_t> release(Warden& warden, Connection& connection, const Cause& cause, bool dry_run) noexcept {
+std::optional<std::int64_t> release(Warden& warden, Connection& connection, const Cause& cause,
+                                    bool dry_run) noexcept {
   if (dry_run) {
     detail::Record(warden, Action::release, &connection, cause).done(true);
     // As if it had been done: the same decision is not to be recorded at every tick.

@@ -5,8 +5,8 @@
 #include <optional>
 #include <string_view>
 
-#include "registry.hpp"
 #include "policy.hpp"
+#include "registry.hpp"
 
 namespace warden {
 
@@ -21,11 +21,13 @@ struct Cause {
 
 /// Releases `connection` if that can be done now from this thread, and records it; bytes given back. Else asks it to
 /// release at its next safe point and returns nothing. With dry_run only the record is made. Any thread.
-std::optional<std::int64_t> release(Warden& warden, Connection& connection, const Cause& cause, bool dry_run) noexcept;
+std::optional<std::int64_t> release(Warden& warden, Connection& connection, const Cause& cause,
+                                    bool dry_run) noexcept;
 
 /// The same on the connection's own thread, which is inside SQLite: `give_back` returns the bytes that the cache fell by.
 template <class GiveBack>
-std::int64_t release_own(Warden& warden, Connection& connection, const Cause& cause, GiveBack&& give_back) noexcept;
+std::int64_t release_own(Warden& warden, Connection& connection, const Cause& cause,
+                         GiveBack&& give_back) noexcept;
 
 /// Trims the allocator and records it; bytes that resident memory fell by (0 with dry_run). Any thread; other threads'
 /// malloc may wait meanwhile.
@@ -57,7 +59,8 @@ void after_release(Warden& warden, Connection& connection, std::int64_t bytes) n
 }  // namespace detail
 
 template <class GiveBack>
-std::int64_t release_own(Warden& warden, Connection& connection, const Cause& cause, GiveBack&& give_back) noexcept {
+std::int64_t release_own(Warden& warden, Connection& connection, const Cause& cause,
+                         GiveBack&& give_back) noexcept {
   detail::Record record(warden, Action::release, &connection, cause);
   const std::int64_t bytes = give_back();
   record.done(false);

@@ -50,7 +50,8 @@ class Normalizer {
   /// that encrypt)?
   static bool is_key(const SqlToken& token) noexcept {
     constexpr std::string_view kEnd = "key";
-    if (token.text.size() < kEnd.size() || (token.kind != SqlKind::keyword && token.kind != SqlKind::word)) return false;
+    if (token.text.size() < kEnd.size() || (token.kind != SqlKind::keyword && token.kind != SqlKind::word))
+      return false;
     const std::string_view end = token.text.substr(token.text.size() - kEnd.size());
     return std::equal(end.begin(), end.end(), kEnd.begin(), [](char a, char b) { return lower(a) == b; });
   }

@@ -59,7 +59,8 @@ SystemReading Warden::read_system() noexcept {
   const std::lock_guard held(system_lock_);
   const SystemReading reading = sampler_.read();
   // A process out of descriptors reads nothing: that is no reason to shrink its budget.
-  if (reading.memory_limit_bytes > 0) memory_limit_.store(reading.memory_limit_bytes, std::memory_order_relaxed);
+  if (reading.memory_limit_bytes > 0)
+    memory_limit_.store(reading.memory_limit_bytes, std::memory_order_relaxed);
   return reading;
 }
 
@@ -96,7 +97,8 @@ std::int64_t Warden::sqlite_bytes() noexcept {
   each_engine([&](Engine& engine) { total += engine.memory_used().value_or(0); });
   for (auto c = registry.after(0); c != nullptr; c = registry.after(c->id)) {
     if (c->accounted()) continue;
-    for (const auto* part : {&c->figures.cache_bytes, &c->figures.schema_bytes, &c->figures.statement_bytes}) {
+    for (const auto* part :
+         {&c->figures.cache_bytes, &c->figures.schema_bytes, &c->figures.statement_bytes}) {
       total += std::max<std::int64_t>(0, part->load(std::memory_order_relaxed));
     }
   }
@@ -105,7 +107,8 @@ std::int64_t Warden::sqlite_bytes() noexcept {
 
 bool Warden::accounted() noexcept {
   bool any = false;
-  each_engine([&](Engine& engine) { any = any || (engine.connections > 0 && engine.memory_used().has_value()); });
+  each_engine(
+      [&](Engine& engine) { any = any || (engine.connections > 0 && engine.memory_used().has_value()); });
   return any;
 }
 

@@ -4,7 +4,7 @@
 // host's is waited for while any of them is held:
 //
 //   Watchdog::control  ->  Watchdog::tick  ->  a connection's handle lock  ->  { Warden::system, Warden::resolved,
-//   SettingsStore, Registry, Journal, a connection's texts }: leaves, held to copy
+//   SettingsStore, Registry, Journal, Watchdog::sleep, a connection's texts }: leaves, held to copy
 #pragma once
 
 #include <array>
@@ -14,8 +14,8 @@
 #include <mutex>
 #include <optional>
 
-#include "registry.hpp"
 #include "journal.hpp"
+#include "registry.hpp"
 #include "sampler.hpp"
 #include "settings.hpp"
 #include "watchdog.hpp"

@@ -2,15 +2,14 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <limits>
+#include <memory>
 
 #include "clock.hpp"
 #include "registry.hpp"
@@ -27,14 +26,13 @@ constexpr std::int64_t kUnhurriedMs = 50;
 /// How often the cgroup is looked for anew: a service manager may move the process.
 constexpr std::int64_t kRelocateMs = 60'000;
 constexpr std::int64_t kSampleMs = 1000;
+/// How often what signals memory pressure is asked, however long the sleep: its own windows are 2 s.
+constexpr std::int64_t kPressureCheckMs = 500;
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max() / 2;
 
 }  // namespace
 
-Watchdog::~Watchdog() {
-  stop_for_good();
-  if (const int fd = wake_fd_.exchange(-1); fd >= 0) ::close(fd);
-}
+Watchdog::~Watchdog() { stop_for_good(); }
 
 bool Watchdog::ensure_running() noexcept {
   if (running()) return true;
@@ -46,16 +44,6 @@ bool Watchdog::ensure_running() noexcept {
   if (joinable_) {
     ::pthread_join(thread_, nullptr);  // it has ended by itself, or is about to return
     joinable_ = false;
-  }
-  int fd = wake_fd_.load();
-  if (fd < 0) {
-    fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (fd < 0) {
-      start_error_ = errno;
-      running_.store(false);
-      return false;
-    }
-    wake_fd_.store(fd);
   }
   stop_.store(false);
   watch_pressure();  // here, since only the caller's thread may read the environment
@@ -102,7 +90,6 @@ void Watchdog::run() noexcept {
       const std::int64_t wait_ms = tick();
       if (!warden_.current().watchdog) break;
       sleep(wait_ms);
-      wake_pending_.store(false, std::memory_order_release);
     }
     // Whoever switched the setting off and on again may still have seen us run: so it is looked at once more.
     running_.store(false);
@@ -114,51 +101,40 @@ void Watchdog::run() noexcept {
 }
 
 void Watchdog::sleep(std::int64_t wait_ms) noexcept {
-  // The watch is this thread's own: nobody else opens or closes it while the thread runs.
-  std::array<pollfd, 2> wait{{{wake_fd_.load(), POLLIN, 0}, {pressure_.fd(), pressure_.events(), 0}}};
   const std::int64_t looked_ns = last_look_ns_.load(std::memory_order_relaxed);
   const std::int64_t until_ns = looked_ns + wait_ms * 1'000'000;
-  bool woken = false;
   while (!stop_.load(std::memory_order_acquire)) {
-    const std::int64_t now_ns = monotonic_ns();
-    std::int64_t left_ns = until_ns - now_ns;
-    if (woken) left_ns = std::min(left_ns, looked_ns + kUnhurriedMs * 1'000'000 - now_ns);
-    if (left_ns <= 0) return;
-    if (wait[0].fd < 0) left_ns = std::min(left_ns, kUnhurriedMs * 1'000'000);  // nobody can wake us: look at stop_
-    const timespec left{left_ns / 1'000'000'000, left_ns % 1'000'000'000};
-    const int ready = ::ppoll(wait.data(), wait.size(), &left, nullptr);
-    if (ready < 0 && errno != EINTR) {
-      const timespec pause{0, kUnhurriedMs * 1'000'000};  // not allowed to poll (RLIMIT_NOFILE), or no memory
-      ::nanosleep(&pause, nullptr);
+    {
+      std::unique_lock held(sleep_lock_);
+      const std::int64_t now_ns = monotonic_ns();
+      std::int64_t left_ns = until_ns - now_ns;
+      if (woken_) left_ns = std::min(left_ns, looked_ns + kUnhurriedMs * 1'000'000 - now_ns);
+      if (woken_urgently_ || left_ns <= 0) {
+        woken_ = woken_urgently_ = false;
+        return;
+      }
+      wake_up_.wait_for(held, std::chrono::nanoseconds(std::min(left_ns, kPressureCheckMs * 1'000'000)));
     }
-    if (ready <= 0) continue;
-    if ((wait[0].revents & POLLNVAL) != 0) {
-      // The host has closed our number. It may be anybody's by the next time, so it is forgotten, not closed.
-      wait[0].fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-      wake_fd_.store(wait[0].fd);
-      wake_pending_.store(false, std::memory_order_release);
-      if (wake_urgent_.exchange(false)) return;
-    } else if (wait[0].revents != 0) {
-      std::uint64_t count = 0;
-      [[maybe_unused]] const auto size = ::read(wait[0].fd, &count, sizeof(count));
-      woken = true;
-      if (wake_urgent_.exchange(false)) return;
-    }
-    if (wait[1].revents != 0) {
-      const std::lock_guard held(tick_lock_);
-      pressure_signal_ = pressure_.consume(wait[1].revents) || pressure_signal_;
-      wait[1].fd = pressure_.fd();
-      if (pressure_signal_) return;
-    }
+    if (pressure_signalled()) return;
   }
 }
 
+bool Watchdog::pressure_signalled() noexcept {
+  const std::lock_guard held(tick_lock_);
+  pollfd watched{pressure_.fd(), pressure_.events(), 0};
+  if (watched.fd < 0 || ::poll(&watched, 1, 0) <= 0) return false;
+  pressure_signal_ = pressure_.consume(watched.revents) || pressure_signal_;
+  return pressure_signal_;
+}
+
 void Watchdog::wake(bool urgent) noexcept {
-  if (urgent) wake_urgent_.store(true);
-  const int fd = wake_fd_.load();
-  if (fd < 0 || (wake_pending_.exchange(true) && !urgent)) return;
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto size = ::write(fd, &one, sizeof(one));
+  {
+    const std::lock_guard held(sleep_lock_);
+    if (woken_ && (woken_urgently_ || !urgent)) return;
+    woken_ = true;
+    woken_urgently_ = woken_urgently_ || urgent;
+  }
+  wake_up_.notify_one();
 }
 
 void Watchdog::stop_for_good() noexcept {
@@ -276,7 +252,8 @@ void Watchdog::trim_if_due(const Settings& settings, Reading& reading) noexcept 
   reading.freed = false;
 }
 
-void Watchdog::sample(const Settings& settings, const Reading& reading, const SystemReading& system) noexcept {
+void Watchdog::sample(const Settings& settings, const Reading& reading,
+                      const SystemReading& system) noexcept {
   const Level level = level_of(settings, reading, memory_);
   if (level == last_level_ && reading.now_ms - last_sample_ms_ < kSampleMs - kUnhurriedMs &&
       settings.sample_interval_ms == 0) {
@@ -300,7 +277,8 @@ std::string Watchdog::status() {
   if (running()) return "the thread \"warden\" runs";
   if (!warden_.current().watchdog) return "switched off by the setting watchdog";
   const std::lock_guard held(control_lock_);
-  if (start_error_ != 0) return "the thread could not be started: " + std::string(std::strerror(start_error_));
+  if (start_error_ != 0)
+    return "the thread could not be started: " + std::string(std::strerror(start_error_));
   return ended_for_good_ ? "the process is exiting" : "not started yet";
 }
 
@@ -313,7 +291,8 @@ std::int64_t Watchdog::cpu_ns() noexcept {
   const std::lock_guard held(control_lock_);
   clockid_t clock{};
   timespec used{};
-  if (!joinable_ || !running() || ::pthread_getcpuclockid(thread_, &clock) != 0 || ::clock_gettime(clock, &used) != 0) {
+  if (!joinable_ || !running() || ::pthread_getcpuclockid(thread_, &clock) != 0 ||
+      ::clock_gettime(clock, &used) != 0) {
     return 0;
   }
   return std::int64_t{used.tv_sec} * 1'000'000'000 + used.tv_nsec;
@@ -322,6 +301,7 @@ std::int64_t Watchdog::cpu_ns() noexcept {
 void Watchdog::lock_for_fork() noexcept {
   control_lock_.lock();
   tick_lock_.lock();
+  sleep_lock_.lock();
 }
 
 void Watchdog::unlock_after_fork(bool in_child) noexcept {
@@ -329,11 +309,11 @@ void Watchdog::unlock_after_fork(bool in_child) noexcept {
     // The thread stayed behind with the parent, and so did what it slept on.
     joinable_ = false;
     running_.store(false, std::memory_order_release);
-    if (const int fd = wake_fd_.exchange(-1); fd >= 0) ::close(fd);
-    wake_pending_.store(false);
-    wake_urgent_.store(false);
+    std::construct_at(&wake_up_);  // the parent's thread counts as waiting on this copy
+    woken_ = woken_urgently_ = false;
     pressure_.close();
   }
+  sleep_lock_.unlock();
   tick_lock_.unlock();
   control_lock_.unlock();
 }

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -57,6 +58,7 @@ class Watchdog {
   void run() noexcept;
   void watch_pressure() noexcept;
   void sleep(std::int64_t wait_ms) noexcept;
+  bool pressure_signalled() noexcept;
   void take_readings(std::int64_t now_ns, Reading& reading) noexcept;
   void forget_dry_run() noexcept;
   void act(const Settings& settings, std::size_t decisions) noexcept;
@@ -72,11 +74,15 @@ class Watchdog {
   int start_error_ = 0;
   std::atomic<bool> running_{false};
   std::atomic<bool> stop_{false};
-  std::atomic<int> wake_fd_{-1};
-  std::atomic<bool> wake_pending_{false};
-  std::atomic<bool> wake_urgent_{false};
   std::atomic<std::uint64_t> looks_{0};
   std::atomic<std::int64_t> last_look_ns_{0};
+
+  // What the thread sleeps on. Not a descriptor: a host may close every number it does not know, and a write to ours
+  // would then go to whatever has it next, a database perhaps.
+  std::mutex sleep_lock_;  // a leaf; guards the two flags
+  std::condition_variable wake_up_;
+  bool woken_ = false;
+  bool woken_urgently_ = false;
 
   std::mutex tick_lock_;  // held through a look; guards what follows
   PolicyMemory memory_;

@@ -150,7 +150,8 @@ void load_warden(sqlite3* db, const Options& options) {
     sqlite3_free(error);
     throw std::runtime_error("cannot load " + path + ": " + reason);
   }
-  execute(db, "SELECT warden_set('memory_budget', '" + options.budget + "'), warden_set('temp_store', 'file')");
+  execute(db,
+          "SELECT warden_set('memory_budget', '" + options.budget + "'), warden_set('temp_store', 'file')");
 }
 
 std::vector<Connection> open_pool(const Options& options) {

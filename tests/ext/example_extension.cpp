@@ -19,7 +19,8 @@ struct Variable {
 struct Environment {
   using row = Variable;
   static constexpr const char* name = "environment";
-  static constexpr auto risk = vtab::risk::direct_only;  // secrets live there: not for views of a stranger's file
+  static constexpr auto risk =
+      vtab::risk::direct_only;  // secrets live there: not for views of a stranger's file
   using columns = vtab::columns<vtab::col<"name", &Variable::name, vtab::push::key>,
                                 vtab::col<"value", &Variable::value>, vtab::arg<"prefix", std::string_view>>;
 
@@ -41,8 +42,8 @@ std::optional<std::string> env(std::string_view name, std::optional<std::string>
   return value != nullptr ? std::optional<std::string>(value) : otherwise;
 }
 
-extern "C" __attribute__((visibility("default"))) int sqlite3_environment_init(sqlite3* db, char**,
-                                                                               const sqlite3_api_routines* api) {
+extern "C" __attribute__((visibility("default"))) int sqlite3_environment_init(
+    sqlite3* db, char**, const sqlite3_api_routines* api) {
   static const bool once = (vtab::slot_api[0] = api, true);  // one copy of SQLite in the process: slot 0
   (void)once;
   if (const int rc = vtab::install<Environment>(api, db); rc != SQLITE_OK) return rc;

@@ -65,7 +65,8 @@ class Db {
         std::string row;
         for (int i = 0; i < sqlite3_column_count(statement); ++i) {
           const auto* text = sqlite3_column_text(statement, i);
-          row += (i > 0 ? "|" : "") + std::string(text == nullptr ? "NULL" : reinterpret_cast<const char*>(text));
+          row += (i > 0 ? "|" : "") +
+                 std::string(text == nullptr ? "NULL" : reinterpret_cast<const char*>(text));
         }
         out.push_back(row);
       }
@@ -160,9 +161,11 @@ int in_child(F&& body) {
 /// A table of about `megabytes` in a file, pages of 4 KiB.
 inline void make_table(const std::string& file, int megabytes) {
   const Db db(file);
-  db.rows("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; CREATE TABLE t(n INTEGER PRIMARY KEY, x TEXT);"
-          "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < " +
-          std::to_string(megabytes * 1000) + ") INSERT INTO t SELECT n, printf('%0990d', n * 7919 % 100003) FROM c");
+  db.rows(
+      "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; CREATE TABLE t(n INTEGER PRIMARY KEY, x TEXT);"
+      "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < " +
+      std::to_string(megabytes * 1000) +
+      ") INSERT INTO t SELECT n, printf('%0990d', n * 7919 % 100003) FROM c");
 }
 
 }  // namespace warden::test

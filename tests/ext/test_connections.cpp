@@ -14,12 +14,13 @@ namespace {
 class Gate {
  public:
   void install(const Db& db) {
-    sqlite3_create_function(db.get(), "hold", 0, SQLITE_UTF8, this,
-                            [](sqlite3_context* context, int, sqlite3_value**) {
-                              static_cast<Gate*>(sqlite3_user_data(context))->wait();
-                              sqlite3_result_int(context, 1);
-                            },
-                            nullptr, nullptr);
+    sqlite3_create_function(
+        db.get(), "hold", 0, SQLITE_UTF8, this,
+        [](sqlite3_context* context, int, sqlite3_value**) {
+          static_cast<Gate*>(sqlite3_user_data(context))->wait();
+          sqlite3_result_int(context, 1);
+        },
+        nullptr, nullptr);
   }
   void wait() {
     std::unique_lock held(lock_);
@@ -108,12 +109,14 @@ BOOST_AUTO_TEST_CASE(an_open_transaction_is_a_state) {
 
 BOOST_AUTO_TEST_CASE(statements_are_counted_and_triggers_belong_to_theirs) {
   const Db other;
-  other.rows("CREATE TABLE a(b); CREATE TABLE log(c); "
-             "CREATE TRIGGER t AFTER INSERT ON a BEGIN INSERT INTO log VALUES (new.b); END");
+  other.rows(
+      "CREATE TABLE a(b); CREATE TABLE log(c); "
+      "CREATE TRIGGER t AFTER INSERT ON a BEGIN INSERT INTO log VALUES (new.b); END");
   const std::string id = other.one("SELECT warden_connection_id()");
   const auto before = db.number("SELECT statement_seq FROM warden_connections WHERE connection_id = " + id);
   other.rows("INSERT INTO a VALUES (1), (2), (3)");
-  BOOST_TEST(db.number("SELECT statement_seq FROM warden_connections WHERE connection_id = " + id) == before + 1);
+  BOOST_TEST(db.number("SELECT statement_seq FROM warden_connections WHERE connection_id = " + id) ==
+             before + 1);
   other.rows("EXPLAIN SELECT 1; SELECT 2");
   BOOST_TEST(row_of(db, "statement_seq, state", other, id) == std::to_string(before + 2) + "|idle");
 }
@@ -134,7 +137,8 @@ BOOST_AUTO_TEST_CASE(a_trace_callback_of_the_host_is_left_alone_and_told) {
   const Db other;
   const std::string id = other.one("SELECT warden_connection_id()");
   static std::atomic<int> seen{0};
-  sqlite3_trace_v2(other.get(), SQLITE_TRACE_STMT, [](unsigned, void*, void*, void*) { return ++seen, 0; }, nullptr);
+  sqlite3_trace_v2(
+      other.get(), SQLITE_TRACE_STMT, [](unsigned, void*, void*, void*) { return ++seen, 0; }, nullptr);
   other.rows("SELECT warden_label('mine')");  // a call of ours without a beginning
   BOOST_TEST(row_of(db, "hooks, label", other, id) == "lost|mine");
   const int before = seen;

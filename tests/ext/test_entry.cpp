@@ -28,7 +28,8 @@ BOOST_AUTO_TEST_CASE(loading_twice_changes_nothing_even_while_a_statement_runs) 
   BOOST_TEST(sqlite3_step(open) == SQLITE_ROW);
   db.load();
   BOOST_TEST(db.number("SELECT warden_connection_id()") == id);
-  BOOST_TEST(db.number("SELECT count(*) FROM warden_connections WHERE connection_id = " + std::to_string(id)) == 1);
+  BOOST_TEST(
+      db.number("SELECT count(*) FROM warden_connections WHERE connection_id = " + std::to_string(id)) == 1);
   BOOST_TEST(sqlite3_step(open) == SQLITE_ROW);
   sqlite3_finalize(open);
 }
@@ -39,8 +40,9 @@ BOOST_AUTO_TEST_CASE(it_can_be_loaded_by_a_statement) {
   BOOST_TEST(db.error(std::string("SELECT load_extension('") + WARDEN_SO + "')") == "");
   BOOST_TEST(db.one("SELECT warden_version()") == "0.1.0");
   // The statement that loaded it was not seen to begin; that must not read as a hook that the host took away.
-  BOOST_TEST(db.one("SELECT hooks, state FROM warden_connections WHERE connection_id = warden_connection_id()") ==
-             "trace|active");
+  BOOST_TEST(
+      db.one("SELECT hooks, state FROM warden_connections WHERE connection_id = warden_connection_id()") ==
+      "trace|active");
 }
 
 BOOST_AUTO_TEST_CASE(opening_with_extended_result_codes_succeeds) {
@@ -54,7 +56,9 @@ BOOST_AUTO_TEST_CASE(opening_with_extended_result_codes_succeeds) {
 BOOST_AUTO_TEST_CASE(a_database_that_can_not_be_read_still_opens_as_without_warden) {
   const TempDir dir;
   FILE* file = std::fopen(dir.file("not.db").c_str(), "w");
-  std::fputs("this is no database, but long enough to be looked at as one; this is no database at all ........", file);
+  std::fputs(
+      "this is no database, but long enough to be looked at as one; this is no database at all ........",
+      file);
   std::fclose(file);
   Db first;
   first.load();
@@ -96,7 +100,8 @@ BOOST_AUTO_TEST_CASE(a_connection_closed_with_statements_left_goes_when_they_go)
 }
 
 BOOST_AUTO_TEST_CASE(the_file_exports_its_entries_and_nothing_else) {
-  const std::string command = std::string("nm -D --defined-only ") + WARDEN_SO + " | awk '{print $3}' | sort | tr '\\n' ' '";
+  const std::string command =
+      std::string("nm -D --defined-only ") + WARDEN_SO + " | awk '{print $3}' | sort | tr '\\n' ' '";
   FILE* pipe = ::popen(command.c_str(), "r");
   char line[4096] = {};
   BOOST_TEST(std::fgets(line, sizeof(line), pipe) != nullptr);
@@ -141,8 +146,8 @@ BOOST_AUTO_TEST_CASE(a_sqlite_that_is_too_old_is_refused_with_a_reason) {
   const Db db;
   char* message = nullptr;
   BOOST_TEST(entry_of_warden()(db.get(), &message, old.data()) == SQLITE_ERROR);
-  BOOST_TEST(std::string(message) ==
-             std::string("warden: this is SQLite ") + sqlite3_libversion() + ", and warden needs 3.31.0 or newer");
+  BOOST_TEST(std::string(message) == std::string("warden: this is SQLite ") + sqlite3_libversion() +
+                                         ", and warden needs 3.31.0 or newer");
   sqlite3_free(message);
 }
 
@@ -156,14 +161,16 @@ BOOST_AUTO_TEST_CASE(eight_copies_are_served_and_the_ninth_is_refused_with_a_rea
     sqlite3_reset_auto_extension();
     for (int i = 0; i < 8; ++i) connections.emplace_back();
     for (std::size_t i = 0; i < 7; ++i) {
-      if (entry_of_warden()(connections[i].get(), nullptr, copies[i].data()) != SQLITE_OK_LOAD_PERMANENTLY) return 1;
+      if (entry_of_warden()(connections[i].get(), nullptr, copies[i].data()) != SQLITE_OK_LOAD_PERMANENTLY)
+        return 1;
       const std::string copy = connections[i].one("SELECT json_extract(warden_debug(), '$.sqlite_copy')");
       if (copy != std::to_string(i + 2)) return 2;
     }
     char* message = nullptr;
     if (entry_of_warden()(connections[7].get(), &message, copies[7].data()) != SQLITE_ERROR) return 3;
     const std::string text = message;
-    if (text != "warden: 8 copies of SQLite in this process have loaded warden; it can't watch one more") return 4;
+    if (text != "warden: 8 copies of SQLite in this process have loaded warden; it can't watch one more")
+      return 4;
     return connections[7].one("SELECT 1") == "1" ? 0 : 5;
   });
   BOOST_TEST(status == 0);

@@ -10,8 +10,8 @@ BOOST_AUTO_TEST_SUITE(functions)
 BOOST_AUTO_TEST_CASE(sizes_are_read_and_written) {
   Db db;
   db.load();
-  BOOST_TEST(db.one("SELECT warden_size('1.5GiB'), warden_size('25%', 4096), warden_size('200MB'), warden_size(65536)") ==
-             "1610612736|1024|200000000|65536");
+  BOOST_TEST(db.one("SELECT warden_size('1.5GiB'), warden_size('25%', 4096), warden_size('200MB'), "
+                    "warden_size(65536)") == "1610612736|1024|200000000|65536");
   BOOST_TEST(db.one("SELECT warden_size_text(1610612736), warden_size_text(0), warden_size_text(-1024)") ==
              "1.5 GiB|0 B|-1 KiB");
   BOOST_TEST(db.one("SELECT warden_size(NULL), warden_size_text(NULL)") == "NULL|NULL");
@@ -23,10 +23,12 @@ BOOST_AUTO_TEST_CASE(bad_arguments_are_named) {
   db.load();
   const std::vector<std::pair<std::string, std::string>> cases{
       {"warden_size('12XB')",
-       "warden_size: \"12XB\" is not a size: unknown unit \"XB\" (use B, kB, MB, GB, TB, KiB, MiB, GiB, TiB)"},
+       "warden_size: \"12XB\" is not a size: unknown unit \"XB\" (use B, kB, MB, GB, TB, KiB, MiB, GiB, "
+       "TiB)"},
       {"warden_size('-5%')", "warden_size: \"-5%\" is not a share: it must be between 0% and 100%"},
       {"warden_size('200%')", "warden_size: \"200%\" is not a share: it must be between 0% and 100%"},
-      {"warden_size('')", "warden_size: \"\" is not a size: it is empty (write for example 512MiB, 2GB or 65536)"},
+      {"warden_size('')",
+       "warden_size: \"\" is not a size: it is empty (write for example 512MiB, 2GB or 65536)"},
       {"warden_size('99999999999GiB')",
        "warden_size: \"99999999999GiB\" is not a size: it is larger than 9223372036854775807 bytes"},
       {"warden_size(x'00')", "warden_size: text must be a size such as '512MiB', not blob"},
@@ -35,11 +37,13 @@ BOOST_AUTO_TEST_CASE(bad_arguments_are_named) {
       {"warden_size_text('12')", "warden_size_text: bytes must be an integer, not text"},
       {"warden_label(NULL)", "warden_label: label must be text, not NULL"},
       {"warden_label(5)", "warden_label: label must be text, not integer"},
-      {"warden_release(NULL)", "warden_release: the argument must be a connection_id (an integer) or 'idle', not NULL"},
+      {"warden_release(NULL)",
+       "warden_release: the argument must be a connection_id (an integer) or 'idle', not NULL"},
       {"warden_release('busy')",
        "warden_release: the argument must be a connection_id (an integer) or 'idle', not \"busy\""},
       {"warden_release(987654321)",
-       "warden_release: no connection has the id 987654321 (SELECT connection_id FROM warden_connections lists them)"},
+       "warden_release: no connection has the id 987654321 (SELECT connection_id FROM warden_connections "
+       "lists them)"},
       {"warden_get('nothing_like_it')",
        "warden_get: unknown setting \"nothing_like_it\" (SELECT name FROM warden_settings lists them)"},
       {"warden_set('soft_heap_limt', 1)",
@@ -71,7 +75,8 @@ BOOST_AUTO_TEST_CASE(set_returns_what_is_in_force_and_null_restores) {
   BOOST_TEST(db.one("SELECT warden_set('hooks', 'TRACE'), warden_get('temp_store')") == "trace|keep");
   BOOST_TEST(db.one("SELECT source FROM warden_settings WHERE name = 'memory_budget'") == "sql");
   db.rows("SELECT warden_set('memory_budget', NULL)");
-  BOOST_TEST(db.one("SELECT value, source FROM warden_settings WHERE name = 'memory_budget'") == "25%|default");
+  BOOST_TEST(db.one("SELECT value, source FROM warden_settings WHERE name = 'memory_budget'") ==
+             "25%|default");
 }
 
 BOOST_AUTO_TEST_CASE(a_label_is_shown_and_bounded) {
@@ -87,8 +92,9 @@ BOOST_AUTO_TEST_CASE(a_label_is_shown_and_bounded) {
 BOOST_AUTO_TEST_CASE(debug_is_json_with_what_support_asks_for) {
   Db db;
   db.load();
-  for (const std::string key : {"version", "commit", "sqlite_version", "sqlite_source_id", "threadsafe", "serialized",
-                                "memory_accounting", "memory_management", "allocator", "memory_limit_bytes"}) {
+  for (const std::string key :
+       {"version", "commit", "sqlite_version", "sqlite_source_id", "threadsafe", "serialized",
+        "memory_accounting", "memory_management", "allocator", "memory_limit_bytes"}) {
     BOOST_TEST_CONTEXT(key) {
       BOOST_TEST(db.one("SELECT json_type(warden_debug(), '$." + key + "') IS NOT NULL") == "1");
     }

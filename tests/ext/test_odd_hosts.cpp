@@ -29,14 +29,23 @@ void configure(int what, Args... args) {
 
 /// Every page of the extension's surface, as a sequence of statements.
 const std::vector<std::string> kEverything{
-    "SELECT * FROM warden_settings", "SELECT * FROM warden_memory",  "SELECT * FROM warden_connections",
-    "SELECT * FROM warden_events",   "SELECT * FROM warden_samples", "SELECT * FROM warden_checks",
-    "SELECT warden_release()",       "SELECT warden_release('idle')", "SELECT warden_trim()",
-    "SELECT warden_label('x')",      "SELECT warden_set('memory_budget', '64MB')",
+    "SELECT * FROM warden_settings",
+    "SELECT * FROM warden_memory",
+    "SELECT * FROM warden_connections",
+    "SELECT * FROM warden_events",
+    "SELECT * FROM warden_samples",
+    "SELECT * FROM warden_checks",
+    "SELECT warden_release()",
+    "SELECT warden_release('idle')",
+    "SELECT warden_trim()",
+    "SELECT warden_label('x')",
+    "SELECT warden_set('memory_budget', '64MB')",
     "UPDATE warden_settings SET value = '32MB' WHERE name = 'memory_budget'",
-    "SELECT warden_get('trim')",     "SELECT warden_size('1.5GiB'), warden_size_text(5)",
+    "SELECT warden_get('trim')",
+    "SELECT warden_size('1.5GiB'), warden_size_text(5)",
     "SELECT warden_debug(), warden_version(), warden_connection_id()",
-    "SELECT warden_set('cache_size', '1MiB'), warden_set('temp_store', 'file')", "SELECT warden_reset()"};
+    "SELECT warden_set('cache_size', '1MiB'), warden_set('temp_store', 'file')",
+    "SELECT warden_reset()"};
 
 bool everything_works(const Db& db) {
   for (const std::string& sql : kEverything) {
@@ -69,7 +78,8 @@ Table table_without(const std::vector<void*>& missing) {
 void load_with(const Db& db, const Table& table) {
   using Entry = int (*)(sqlite3*, char**, const void*);
   const auto entry = reinterpret_cast<Entry>(::dlsym(::dlopen(WARDEN_SO, RTLD_NOW), "sqlite3_warden_init"));
-  if (entry(db.get(), nullptr, table.data()) != SQLITE_OK_LOAD_PERMANENTLY) throw std::runtime_error("load failed");
+  if (entry(db.get(), nullptr, table.data()) != SQLITE_OK_LOAD_PERMANENTLY)
+    throw std::runtime_error("load failed");
 }
 
 template <class F>
@@ -80,6 +90,30 @@ void* address(F* function) {
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(odd_hosts)
+
+BOOST_AUTO_TEST_CASE(the_environment_is_read_and_what_it_says_wrong_is_reported) {
+  const int status = in_child([] {
+    ::setenv("WARDEN_MEMORY_BUDGET", "77MB", 1);
+    ::setenv("WARDEN_TRIM", "sometimes", 1);
+    ::setenv("WARDEN_MEMORY_BUGDET", "1", 1);
+    Db db;
+    db.load();
+    if (db.one("SELECT value, source FROM warden_settings WHERE name = 'memory_budget'") !=
+        "77MB|environment")
+      return 1;
+    if (db.one("SELECT value, source FROM warden_settings WHERE name = 'trim'") != "auto|default") return 2;
+    const std::vector<std::string> expected{
+        "\"WARDEN_MEMORY_BUGDET\": unknown setting \"memory_bugdet\" (did you mean "
+        "\"memory_budget\"?)|problem",
+        "\"WARDEN_TRIM\": trim must be \"auto\", \"always\" or \"never\", not \"sometimes\"|problem"};
+    if (db.rows("SELECT detail, status FROM warden_checks WHERE \"check\" = 'environment' ORDER BY 1") !=
+        expected)
+      return 3;
+    db.rows("SELECT warden_set('memory_budget', '1GB'), warden_reset()");
+    return db.one("SELECT value FROM warden_settings WHERE name = 'memory_budget'") == "77MB" ? 0 : 4;
+  });
+  BOOST_TEST(status == 0);
+}
 
 BOOST_AUTO_TEST_CASE(memory_accounting_off) {
   const TempDir dir;
@@ -98,7 +132,9 @@ BOOST_AUTO_TEST_CASE(memory_accounting_off) {
     return eventually([&] {
       return db.number("SELECT max(cache_bytes) FROM warden_connections") < kMB &&
              db.number("SELECT sum(releases) FROM warden_connections") > 0;
-    }) ? 0 : 4;
+    })
+               ? 0
+               : 4;
   });
   BOOST_TEST(status == 0);
 }
@@ -146,7 +182,8 @@ BOOST_AUTO_TEST_CASE(a_build_without_progress_handler_and_trace) {
     const Db first;
     load_with(first, no_progress);
     first.rows("SELECT warden_set('hooks', 'trace+progress')");
-    if (first.one("SELECT hooks FROM warden_connections") != "trace" || check(first, "hooks") != "limited") return 1;
+    if (first.one("SELECT hooks FROM warden_connections") != "trace" || check(first, "hooks") != "limited")
+      return 1;
     if (!everything_works(first)) return 2;
     sqlite3_reset_auto_extension();
     const Db second;
@@ -181,7 +218,8 @@ void make_memory_fail_on_demand() {
   sqlite3_mem_methods failing = real_memory;
   failing.xMalloc = [](int size) { return fails() ? nullptr : real_memory.xMalloc(size); };
   failing.xRealloc = [](void* old, int size) { return fails() ? nullptr : real_memory.xRealloc(old, size); };
-  if (sqlite3_config(SQLITE_CONFIG_MALLOC, &failing) != SQLITE_OK) throw std::runtime_error("sqlite3_config failed");
+  if (sqlite3_config(SQLITE_CONFIG_MALLOC, &failing) != SQLITE_OK)
+    throw std::runtime_error("sqlite3_config failed");
   sqlite3_initialize();
 }
 
@@ -204,7 +242,8 @@ void at_every_allocation(bool lasting, F&& body) {
 BOOST_AUTO_TEST_CASE(loading_at_every_failing_allocation) {
   const int status = in_child([] {
     make_memory_fail_on_demand();
-    Db().load().rows("SELECT warden_set('watchdog', 0)");  // the thread allocates nothing, but may free: keep counts exact
+    Db().load().rows(
+        "SELECT warden_set('watchdog', 0)");  // the thread allocates nothing, but may free: keep counts exact
     for (const bool lasting : {false, true}) {
       at_every_allocation(lasting, [] {
         sqlite3_reset_auto_extension();
@@ -243,7 +282,8 @@ BOOST_AUTO_TEST_CASE(opening_at_every_failing_allocation) {
       if (rc == SQLITE_OK) {
         ++opened;
         sqlite3_stmt* one = nullptr;
-        if (sqlite3_prepare_v2(db, "SELECT 1", -1, &one, nullptr) != SQLITE_OK || sqlite3_step(one) != SQLITE_ROW) {
+        if (sqlite3_prepare_v2(db, "SELECT 1", -1, &one, nullptr) != SQLITE_OK ||
+            sqlite3_step(one) != SQLITE_ROW) {
           throw std::runtime_error("opened, but unusable");
         }
         sqlite3_finalize(one);

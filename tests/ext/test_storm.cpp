@@ -42,7 +42,8 @@ void one_life(const std::string& file, std::mt19937& random) {
         db.rows("SELECT warden_set('memory_budget', '" + std::to_string(5 + random() % 40) + "MB')");
         break;
       case 6:
-        db.rows("SELECT warden_set('hooks', '" + std::string(random() % 2 == 0 ? "trace" : "trace+progress") + "')");
+        db.rows("SELECT warden_set('hooks', '" + std::string(random() % 2 == 0 ? "trace" : "trace+progress") +
+                "')");
         break;
       case 7:
         db.rows("SELECT warden_label('life " + std::to_string(random() % 100) + "')");
@@ -65,8 +66,10 @@ BOOST_AUTO_TEST_CASE(connections_live_and_die_under_a_busy_watchdog) {
   make_table(dir.file("t.db"), 4);
   Db watcher;
   watcher.load().rows("SELECT warden_reset()");
-  watcher.rows("SELECT warden_set('sample_interval_ms', 1), warden_set('idle_grace_ms', 0), warden_set('idle_keep', 0), "
-               "warden_set('trim', 'always'), warden_set('trim_interval_ms', 10)");
+  watcher.rows(
+      "SELECT warden_set('sample_interval_ms', 1), warden_set('idle_grace_ms', 0), warden_set('idle_keep', "
+      "0), "
+      "warden_set('trim', 'always'), warden_set('trim_interval_ms', 10)");
   std::atomic<int> failed{0};
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) {
@@ -92,7 +95,8 @@ BOOST_AUTO_TEST_CASE(connections_live_and_die_under_a_busy_watchdog) {
 BOOST_AUTO_TEST_CASE(a_child_after_fork_has_its_own_thread) {
   Db db;
   db.load();
-  BOOST_TEST(eventually([&] { return db.one("SELECT json_extract(warden_debug(), '$.watchdog_running')") == "1"; }));
+  BOOST_TEST(
+      eventually([&] { return db.one("SELECT json_extract(warden_debug(), '$.watchdog_running')") == "1"; }));
   const int status = in_child([] {
     Db fresh;  // enrolling starts the thread
     const std::string looks = "SELECT json_extract(warden_debug(), '$.watchdog_looks')";
@@ -112,17 +116,18 @@ BOOST_AUTO_TEST_CASE(forks_under_a_busy_watchdog_leave_children_that_work) {
   const TempDir dir;
   make_table(dir.file("t.db"), 4);
   Db watcher;
-  watcher.load().rows("SELECT warden_set('sample_interval_ms', 1), warden_set('idle_grace_ms', 0), "
-                      "warden_set('idle_keep', 0), warden_set('trim', 'always'), warden_set('trim_interval_ms', 10)");
+  watcher.load().rows(
+      "SELECT warden_set('sample_interval_ms', 1), warden_set('idle_grace_ms', 0), "
+      "warden_set('idle_keep', 0), warden_set('trim', 'always'), warden_set('trim_interval_ms', 10)");
   std::vector<Db> connections;
   for (int i = 0; i < 20; ++i) connections.emplace_back(dir.file("t.db"));
   int failed = 0;
   for (int i = 0; i < 100; ++i) {
     for (const Db& db : connections) db.rows("SELECT sum(length(x)) FROM t WHERE n < 100");
     failed += in_child([&] {
-      const Db db(dir.file("t.db"));
-      return db.one("SELECT count(*) > 0 FROM warden_connections") == "1" ? 0 : 1;
-    }) != 0;
+                const Db db(dir.file("t.db"));
+                return db.one("SELECT count(*) > 0 FROM warden_connections") == "1" ? 0 : 1;
+              }) != 0;
   }
   BOOST_TEST(failed == 0);
   watcher.rows("SELECT warden_reset()");
@@ -139,7 +144,8 @@ BOOST_AUTO_TEST_CASE(a_process_may_exit_while_statements_run) {
       running.rows("SELECT warden_set('sample_interval_ms', 1)");
       std::thread([] { running.error("SELECT count(*) FROM t a, t b, t c"); }).detach();
       const Db look;
-      eventually([&] { return look.number("SELECT count(*) FROM warden_connections WHERE state = 'active'") > 1; });
+      eventually(
+          [&] { return look.number("SELECT count(*) FROM warden_connections WHERE state = 'active'") > 1; });
       ::quick_exit(0);
     });
     BOOST_TEST(status == 0);

@@ -8,7 +8,8 @@ namespace {
 
 std::vector<std::string> columns_of(const Db& db, const std::string& table) {
   std::vector<std::string> all;
-  for (const std::string& name : db.rows("SELECT name FROM pragma_table_xinfo('" + table + "')")) all.push_back(name);
+  for (const std::string& name : db.rows("SELECT name FROM pragma_table_xinfo('" + table + "')"))
+    all.push_back(name);
   return all;
 }
 
@@ -27,9 +28,9 @@ BOOST_AUTO_TEST_CASE(these_functions_and_no_others) {
     if (name.starts_with("warden") || name.starts_with("job")) found.push_back(name);
   }
   const std::vector<std::string> expected{
-      "warden_connection_id/0", "warden_debug/0", "warden_get/1", "warden_label/1", "warden_release/0",
-      "warden_release/1", "warden_reset/0", "warden_set/2", "warden_size/1", "warden_size/2", "warden_size_text/1",
-      "warden_trim/0", "warden_version/0"};
+      "warden_connection_id/0", "warden_debug/0", "warden_get/1",    "warden_label/1", "warden_release/0",
+      "warden_release/1",       "warden_reset/0", "warden_set/2",    "warden_size/1",  "warden_size/2",
+      "warden_size_text/1",     "warden_trim/0",  "warden_version/0"};
   BOOST_TEST(found == expected, boost::test_tools::per_element());
   const std::vector<std::string> tables{"warden_checks", "warden_connections", "warden_events",
                                         "warden_memory", "warden_samples",     "warden_settings"};
@@ -41,17 +42,38 @@ BOOST_AUTO_TEST_CASE(these_columns_in_this_order) {
   db.load();
   const std::vector<std::pair<std::string, std::vector<std::string>>> tables{
       {"warden_settings",
-       {"name", "value", "unit", "default_value", "min_value", "max_value", "source", "scope", "description"}},
+       {"name", "value", "unit", "default_value", "min_value", "max_value", "source", "scope",
+        "description"}},
       {"warden_memory", {"area", "bytes", "peak_bytes", "limit_bytes", "description"}},
-      {"warden_connections",
-       {"connection_id",  "label",        "file",          "opened_at_ms",   "thread_id",    "state",
-        "sql",            "statement_seq", "started_at_ms", "elapsed_ms",     "deadline_ms",  "in_transaction",
-        "idle_ms",        "cache_bytes",  "schema_bytes",  "statement_bytes", "cache_hits",   "cache_misses",
-        "cache_spills",   "sampled_ago_ms", "serialized",  "hooks",          "released_bytes", "releases",
-        "cancels"}},
+      {"warden_connections", {"connection_id",
+                              "label",
+                              "file",
+                              "opened_at_ms",
+                              "thread_id",
+                              "state",
+                              "sql",
+                              "statement_seq",
+                              "started_at_ms",
+                              "elapsed_ms",
+                              "deadline_ms",
+                              "in_transaction",
+                              "idle_ms",
+                              "cache_bytes",
+                              "schema_bytes",
+                              "statement_bytes",
+                              "cache_hits",
+                              "cache_misses",
+                              "cache_spills",
+                              "sampled_ago_ms",
+                              "serialized",
+                              "hooks",
+                              "released_bytes",
+                              "releases",
+                              "cancels"}},
       {"warden_events",
-       {"event_id", "at_ms", "action", "reason", "connection_id", "label", "sql", "measured_bytes", "threshold_bytes",
-        "sqlite_before_bytes", "sqlite_after_bytes", "rss_before_bytes", "rss_after_bytes", "took_us", "dry_run"}},
+       {"event_id", "at_ms", "action", "reason", "connection_id", "label", "sql", "measured_bytes",
+        "threshold_bytes", "sqlite_before_bytes", "sqlite_after_bytes", "rss_before_bytes", "rss_after_bytes",
+        "took_us", "dry_run"}},
       {"warden_samples",
        {"at_ms", "level", "sqlite_bytes", "rss_bytes", "allocator_free_bytes", "connections", "active",
         "pressure_ratio"}},
@@ -68,16 +90,16 @@ BOOST_AUTO_TEST_CASE(these_settings_and_defaults) {
   db.load();
   db.rows("SELECT warden_reset()");
   const std::vector<std::string> expected{
-      "memory_budget|25%|bytes|process",     "soft_heap_limit|auto|bytes|process",
-      "hard_heap_limit|0|bytes|process",     "release_above|75%|bytes|process",
-      "release_to|50%|bytes|process",        "idle_grace_ms|1000|ms|process",
-      "idle_keep|auto|bytes|process",        "idle_release_ms|60000|ms|process",
-      "cache_size|keep|bytes|connection",    "temp_store|keep|NULL|connection",
-      "trim|auto|NULL|process",              "trim_above|32MB|bytes|process",
-      "trim_interval_ms|1000|ms|process",    "sample_interval_ms|auto|ms|process",
-      "pressure|1|NULL|process",             "hooks|trace|NULL|connection",
-      "show_sql|normalized|NULL|process",    "history|3600|rows|process",
-      "events|1000|rows|process",            "dry_run|0|NULL|process",
+      "memory_budget|25%|bytes|process",  "soft_heap_limit|auto|bytes|process",
+      "hard_heap_limit|0|bytes|process",  "release_above|75%|bytes|process",
+      "release_to|50%|bytes|process",     "idle_grace_ms|1000|ms|process",
+      "idle_keep|auto|bytes|process",     "idle_release_ms|60000|ms|process",
+      "cache_size|keep|bytes|connection", "temp_store|keep|NULL|connection",
+      "trim|auto|NULL|process",           "trim_above|32MB|bytes|process",
+      "trim_interval_ms|1000|ms|process", "sample_interval_ms|auto|ms|process",
+      "pressure|1|NULL|process",          "hooks|trace|NULL|connection",
+      "show_sql|normalized|NULL|process", "history|3600|rows|process",
+      "events|1000|rows|process",         "dry_run|0|NULL|process",
       "watchdog|1|NULL|process"};
   BOOST_TEST(db.rows("SELECT name, default_value, unit, scope FROM warden_settings") == expected,
              boost::test_tools::per_element());
@@ -87,8 +109,8 @@ BOOST_AUTO_TEST_CASE(what_acts_or_shows_other_connections_is_refused_in_views_an
   Db db;
   db.load();
   for (const std::string call :
-       {"warden_release()", "warden_release(1)", "warden_trim()", "warden_label('x')", "warden_set('trim', 'auto')",
-        "warden_get('trim')", "warden_reset()", "warden_debug()"}) {
+       {"warden_release()", "warden_release(1)", "warden_trim()", "warden_label('x')",
+        "warden_set('trim', 'auto')", "warden_get('trim')", "warden_reset()", "warden_debug()"}) {
     BOOST_TEST_CONTEXT(call) {
       db.rows("DROP VIEW IF EXISTS v; CREATE VIEW v AS SELECT " + call);
       BOOST_TEST(db.error("SELECT * FROM v").starts_with("unsafe use of warden_"));
@@ -108,8 +130,9 @@ BOOST_AUTO_TEST_CASE(what_acts_or_shows_other_connections_is_refused_in_views_an
 BOOST_AUTO_TEST_CASE(pure_functions_may_be_used_by_an_untrusted_schema) {
   Db db;
   db.load();
-  db.rows("PRAGMA trusted_schema = OFF; CREATE VIEW sizes AS SELECT warden_size('1KiB'), warden_size_text(2048), "
-          "warden_version()");
+  db.rows(
+      "PRAGMA trusted_schema = OFF; CREATE VIEW sizes AS SELECT warden_size('1KiB'), warden_size_text(2048), "
+      "warden_version()");
   BOOST_TEST(db.one("SELECT * FROM sizes") == "1024|2 KiB|0.1.0");
 }
 

@@ -314,6 +314,22 @@ BOOST_AUTO_TEST_CASE(priority_event_is_pressure_unless_the_cgroup_is_gone) {
   BOOST_TEST(watch.fd() == -1);
 }
 
+BOOST_AUTO_TEST_CASE(a_number_that_the_host_gave_to_something_else_is_neither_read_nor_closed) {
+  const int writer = make_fifo("/fifo");
+  open("/fifo");
+  const int number = watch.fd();
+  int pipe_of_the_host[2];
+  BOOST_REQUIRE(::pipe(pipe_of_the_host) == 0);
+  BOOST_REQUIRE(::dup2(pipe_of_the_host[0], number) == number);  // as after close() and open() by the host
+  BOOST_TEST(::write(pipe_of_the_host[1], "data", 4) == 4);
+  BOOST_TEST(!watch.consume(POLLIN));
+  BOOST_TEST(watch.fd() == -1);
+  BOOST_TEST(status() == "not watched: the host has closed what was watched");
+  std::array<char, 8> read_back{};
+  BOOST_TEST(::read(number, read_back.data(), read_back.size()) == 4);
+  for (const int fd : {writer, number, pipe_of_the_host[0], pipe_of_the_host[1]}) ::close(fd);
+}
+
 BOOST_AUTO_TEST_CASE(flood_is_cut_off) {
   const int listener = make_listener(tree.real("/socket"));
   open("/socket");

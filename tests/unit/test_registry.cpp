@@ -131,7 +131,8 @@ BOOST_AUTO_TEST_CASE(labels_are_cut_between_characters) {
   BOOST_TEST(c->label().empty());
   c->set_label("worker 7");
   BOOST_TEST(c->label().view() == "worker 7");
-  c->set_label(std::string(61, 'x') + "\xC3\xA9");
+  std::string label(61, 'x');
+  c->set_label(label.append("\xC3\xA9"));
   BOOST_TEST(c->label().view() == std::string(61, 'x'));
 }
 

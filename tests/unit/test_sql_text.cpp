@@ -280,7 +280,8 @@ BOOST_AUTO_TEST_CASE(takes_linear_time_whatever_is_repeated) {
 BOOST_AUTO_TEST_CASE(the_value_of_a_key_pragma_is_never_shown) {
   BOOST_TEST(normalize_sql("PRAGMA key = hunter2") == "PRAGMA KEY = ?");
   BOOST_TEST(normalize_sql("pragma main.rekey(\"open sesame\")") == "PRAGMA main.rekey = ?");
-  BOOST_TEST(normalize_sql("PRAGMA hexkey='00ff'; SELECT key FROM t") == "PRAGMA hexkey = ?; SELECT KEY FROM t");
+  BOOST_TEST(normalize_sql("PRAGMA hexkey='00ff'; SELECT key FROM t") ==
+             "PRAGMA hexkey = ?; SELECT KEY FROM t");
   BOOST_TEST(normalize_sql("PRAGMA key") == "PRAGMA KEY");
   BOOST_TEST(normalize_sql(normalize_sql("PRAGMA key = hunter2")) == "PRAGMA KEY = ?");
   BOOST_TEST(normalize_sql("PRAGMA cache_size = -2000") == "PRAGMA cache_size = -?");
