@@ -135,8 +135,20 @@ bool SqliteConnection::try_measure(Depth depth) noexcept {
   if (!use.owns_lock() || !open_) return false;
   const TriedMutex inside(api(), mutex_);
   if (!inside) return false;
+  if (activity.running() && !has_busy_statement()) {
+    // Its end was not told: the host has put its own trace callback in our place while it ran.
+    activity.forget(monotonic_ns());
+    lost_.store(true, std::memory_order_relaxed);
+  }
   own_measure(depth);
   return true;
+}
+
+bool SqliteConnection::has_busy_statement() noexcept {
+  for (sqlite3_stmt* s = api()->next_stmt(db_, nullptr); s != nullptr; s = api()->next_stmt(db_, s)) {
+    if (api()->stmt_busy(s) != 0) return true;
+  }
+  return false;
 }
 
 std::optional<std::int64_t> SqliteConnection::try_release() noexcept {
@@ -161,6 +173,10 @@ void SqliteConnection::own_measure(Depth depth) noexcept {
     figure.store(value, std::memory_order_relaxed);
   };
   publish(figures.cache_bytes, status(SQLITE_DBSTATUS_CACHE_USED));
+  if (!tells_activity()) {
+    const std::int64_t traffic = status(SQLITE_DBSTATUS_CACHE_HIT) + status(SQLITE_DBSTATUS_CACHE_MISS);
+    if (traffic_.exchange(traffic, std::memory_order_relaxed) != traffic) publish(traffic_ns, monotonic_ns());
+  }
   if (depth == Depth::all) {
     publish(figures.schema_bytes, status(SQLITE_DBSTATUS_SCHEMA_USED));
     publish(figures.statement_bytes, status(SQLITE_DBSTATUS_STMT_USED));

@@ -42,6 +42,9 @@ class SqliteConnection final : public Connection {
   const char* hooks() const noexcept;
 
   bool accounted() const noexcept override { return host_.can().accounting && host_.can().mutexes; }
+  bool tells_activity() const noexcept override {
+    return taken_.load(std::memory_order_relaxed) != Hooks::none && !lost_.load(std::memory_order_relaxed);
+  }
   bool touchable() const noexcept override { return serialized() && !shares_cache() && host_.can().mutexes; }
   bool try_measure(Depth depth) noexcept override;
   std::optional<std::int64_t> try_release() noexcept override;
@@ -66,6 +69,7 @@ class SqliteConnection final : public Connection {
   void settle(sqlite3_stmt* statement, std::int64_t elapsed_ns) noexcept;
   void take_hooks(Hooks wanted) noexcept;
   void find_shared_cache() noexcept;
+  bool has_busy_statement() noexcept;
   bool run_pragma(const char* sql) noexcept;
   bool has_temp_tables() noexcept;
   std::int64_t status(int what) noexcept;
@@ -80,6 +84,8 @@ class SqliteConnection final : public Connection {
   std::atomic<bool> shared_cache_{false};
   std::atomic<Hooks> taken_{Hooks::none};
   std::atomic<bool> lost_{false};
+  std::atomic<std::int64_t> traffic_{
+      -1};  // cache hits and misses when last measured, where no hook tells of statements
 
   // The connection's own thread only.
   std::size_t installed_ = 0;     // functions and tables registered so far

@@ -43,15 +43,18 @@ void Connection::note_release(std::int64_t bytes, std::int64_t now_ns) noexcept 
   released_ns.store(now_ns, std::memory_order_relaxed);
 }
 
+std::int64_t Connection::last_used_ns() const noexcept {
+  return tells_activity() ? activity.ended_ns() : traffic_ns.load(std::memory_order_relaxed);
+}
+
 bool Connection::released_since_it_ran() const noexcept {
   const std::int64_t released = released_ns.load(std::memory_order_relaxed);
-  return released != 0 && !activity.running() && released >= activity.ended_ns();
+  return released != 0 && !activity.running() && released >= last_used_ns();
 }
 
 std::int64_t Connection::idle_ms(std::int64_t now_ns) const noexcept {
   if (activity.running()) return 0;
-  const std::int64_t since = std::max(opened_ns, activity.ended_ns());
-  return std::max<std::int64_t>(0, now_ns - since) / 1'000'000;
+  return std::max<std::int64_t>(0, now_ns - std::max(opened_ns, last_used_ns())) / 1'000'000;
 }
 
 std::vector<std::shared_ptr<Connection>>::const_iterator Registry::at_or_after(

@@ -42,6 +42,9 @@ class Connection {
 
   /// True where its copy of SQLite accounts for its memory; else the figures below are all there is.
   virtual bool accounted() const noexcept = 0;
+  /// True where starts and ends of statements are told (a hook is in place). Else the traffic of the cache, seen at each
+  /// measuring, stands for it: traffic_ns.
+  virtual bool tells_activity() const noexcept = 0;
   /// True where another thread may use the handle when it gets the connection's mutex without waiting.
   virtual bool touchable() const noexcept = 0;
   /// Refreshes the figures. False where it could not.
@@ -81,10 +84,14 @@ class Connection {
   std::atomic<std::int64_t> released_bytes{0};
   std::atomic<std::int64_t> releases{0};
   std::atomic<std::int64_t> cancels{0};
+  std::atomic<std::int64_t> traffic_ns{
+      0};  // when the cache was last seen to have been used; 0 = never looked
   std::atomic<std::int64_t> released_ns{0};  // of the last release; 0 = never
   std::atomic<std::int64_t> asked_ns{0};     // of the last request to release; 0 = never
 
  private:
+  std::int64_t last_used_ns() const noexcept;
+
   std::atomic<std::uint32_t> asked_{0};
   mutable std::mutex text_lock_;  // a leaf: guards the two texts while they are copied
   FixedText<62> label_;

@@ -190,7 +190,8 @@ void Watchdog::take_readings(std::int64_t now_ns, Reading& reading) noexcept {
     if (connections_.size() == connections_.capacity()) break;
     const bool running = c->activity.running();
     const std::int64_t sampled_ns = c->figures.sampled_ns.load(std::memory_order_relaxed);
-    if (c->touchable() && (running || sampled_ns == 0 || sampled_ns <= c->activity.ended_ns())) {
+    if (c->touchable() &&
+        (running || sampled_ns == 0 || sampled_ns <= c->activity.ended_ns() || !c->tells_activity())) {
       c->try_measure(Depth::cache);
     }
     const std::int64_t asked_ns = c->asked_ns.load(std::memory_order_relaxed);

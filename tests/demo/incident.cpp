@@ -1,13 +1,12 @@
 // incident: an ordinary multi-connection SQLite service whose memory does not come back, and its cure.
 //
-//   incident --db FILE --mode plain|pragmas|warden --series OUT.csv [--result OUT.txt] [--extension
-//   build/warden.so]
+//   incident --db FILE --mode plain|pragmas|warden --series OUT.csv [--result OUT.txt] [--extension build/warden.so]
 //            [--connections 4] [--rounds 2] [--timeout-ms 3000] [--budget 256MB] [--after-seconds 10]
 //
 //   plain    the service as it was
-//   pragmas  and what people reach for: PRAGMA soft_heap_limit before, PRAGMA shrink_memory and optimize
-//   after warden   as plain, and one sqlite3_load_extension and one warden_set on the first connection.
-//   Nothing else
+//   pragmas  and what people reach for: PRAGMA soft_heap_limit before, PRAGMA shrink_memory and optimize after
+//   warden   as plain, and on the first connection one sqlite3_load_extension and two settings: memory_budget, and
+//            temp_store = file, so that sorts spill. Nothing else
 //
 // Each mode has to be a process of its own: what is measured is the memory of the process.
 //

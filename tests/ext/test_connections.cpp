@@ -147,6 +147,20 @@ BOOST_AUTO_TEST_CASE(a_trace_callback_of_the_host_is_left_alone_and_told) {
   BOOST_TEST(other.one("SELECT status FROM warden_checks WHERE \"check\" = 'hooks'") == "problem");
 }
 
+BOOST_AUTO_TEST_CASE(a_trace_callback_set_while_a_statement_runs_leaves_no_connection_active_for_ever) {
+  const Db other;
+  const std::string id = other.one("SELECT warden_connection_id()");
+  sqlite3_stmt* half = nullptr;
+  sqlite3_prepare_v2(other.get(), "SELECT 1 UNION ALL SELECT 2", -1, &half, nullptr);
+  BOOST_TEST(sqlite3_step(half) == SQLITE_ROW);
+  sqlite3_trace_v2(
+      other.get(), SQLITE_TRACE_STMT, [](unsigned, void*, void*, void*) { return 0; }, nullptr);
+  BOOST_TEST(row_of(db, "state, hooks", other, id) == "active|trace");
+  sqlite3_finalize(half);
+  BOOST_TEST(row_of(db, "cache_bytes > 0", other, id) == "1");  // measuring finds that nothing runs
+  BOOST_TEST(row_of(db, "state, hooks", other, id) == "idle|lost");
+}
+
 BOOST_AUTO_TEST_CASE(connections_with_a_shared_cache_are_left_alone) {
   const TempDir dir;
   const std::string shared = "file:" + dir.file("s.db") + "?cache=shared";

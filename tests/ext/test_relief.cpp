@@ -148,6 +148,22 @@ BOOST_AUTO_TEST_CASE(the_progress_handler_releases_in_the_middle_of_a_statement)
   worker.join();
 }
 
+BOOST_AUTO_TEST_CASE(without_hooks_the_thread_alone_releases_again_and_again) {
+  watcher.rows(
+      "SELECT warden_set('hooks', 'none'), warden_set('memory_budget', '64MB'), "
+      "warden_set('idle_grace_ms', 100), warden_set('sample_interval_ms', 20)");
+  const Db db = hoarder(dir.file("t.db"));
+  const std::string id = db.one("SELECT warden_connection_id()");
+  BOOST_TEST(watcher.one("SELECT hooks FROM warden_connections WHERE connection_id = " + id) == "none");
+  for (int round = 1; round <= 3; ++round) {
+    db.rows(kScan);
+    BOOST_TEST(eventually([&] {
+      return watcher.number("SELECT releases FROM warden_connections WHERE connection_id = " + id) >= round;
+    }));
+    BOOST_TEST(eventually([&] { return cache_of(watcher, id) < kMB; }));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(dry_run_decides_and_records_and_does_not_act) {
   watcher.rows(
       "SELECT warden_set('dry_run', 1), warden_set('memory_budget', '256MB'), warden_set('idle_grace_ms', "
