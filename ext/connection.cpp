@@ -1,6 +1,6 @@
 #include "connection.hpp"
 
-#include <string.h>
+#include <algorithm>
 
 #include "clock.hpp"
 #include "error.hpp"
@@ -15,23 +15,16 @@ namespace {
 constexpr std::int64_t kLongStatementNs = 20'000'000;
 /// Less than this in a cache is what an open connection has anyway.
 constexpr std::int64_t kCrumbBytes = 64 * 1024;
-/// Virtual machine instructions between two calls of the progress handler: 3 % on operation-bound statements, nothing
-/// on scans (measured); more often costs more and gains nothing.
-constexpr int kProgressInstructions = 1000;
-/// A pragma that fails this often (a locked or unreadable database) is given up.
-constexpr int kApplyAttempts = 8;
+/// A connection that only its own thread may measure is measured at least this often while it is used.
+constexpr std::int64_t kOwnMeasureNs = 1'000'000'000;
+/// How long a cache released at the end of a statement is then left alone if the next statement follows at once; doubled
+/// each time up to the second.
+constexpr std::int64_t kFirstPauseNs = 1'000'000'000;
+constexpr std::int64_t kLongestPauseNs = 60'000'000'000;
 
-/// True for a PRAGMA that may set what the settings cache_size and temp_store set. A hint: more than those may pass.
-bool touches_applied_pragma(const char* sql) noexcept {
-  while (*sql == ' ' || *sql == '\t' || *sql == '\n' || *sql == '\r') ++sql;
-  return ::strncasecmp(sql, "PRAGMA", 6) == 0 && ::strpbrk(sql, "=(") != nullptr &&
-         (::strcasestr(sql, "cache_size") != nullptr || ::strcasestr(sql, "temp_store") != nullptr);
-}
-
-std::int64_t warden_connection_id(SqliteConnection& self) {
-  self.own_call();
-  return self.id;
-}
+/// A function that nobody calls: its destructor tells of the connection's end. It has a name of its own, so that a host
+/// which defines one of our functions anew does not end the watch.
+std::optional<std::int64_t> warden_on_close() { return std::nullopt; }
 
 }  // namespace
 
@@ -56,18 +49,18 @@ void SqliteConnection::enrol(Host& host, sqlite3* db, bool opening) {
   warden.registry.add(made);
   host.connections.fetch_add(1);
   // From here on the connection's end is told by on_close, on failure too: SQLite calls it when this registration fails.
-  const int rc = vtab::define<"warden_connection_id", &warden_connection_id>(
-      {host.api(), host.slot(), db, made.get()}, SQLITE_INNOCUOUS, &SqliteConnection::on_close);
-  if (rc != SQLITE_OK) throw vtab::error("warden: warden_connection_id could not be registered", rc);
+  const int rc = vtab::define<"warden_on_close", &warden_on_close>(
+      {host.api(), host.slot(), db, made.get()}, SQLITE_DIRECTONLY, &SqliteConnection::on_close);
+  if (rc != SQLITE_OK) throw vtab::error("warden: warden_on_close could not be registered", rc);
   made->install(opening);
 }
 
 void SqliteConnection::install(bool opening) {
   const auto functions = function_installers();
   const auto tables = table_installers();
-  for (; installed_ < functions.size() + tables.size(); ++installed_) {
+  for (; registered_ < functions.size() + tables.size(); ++registered_) {
     const Installer next =
-        installed_ < functions.size() ? functions[installed_] : tables[installed_ - functions.size()];
+        registered_ < functions.size() ? functions[registered_] : tables[registered_ - functions.size()];
     if (const int rc = next(*this); rc != SQLITE_OK) {
       throw vtab::error("warden: functions and tables could not be registered", rc);
     }
@@ -75,7 +68,11 @@ void SqliteConnection::install(bool opening) {
   enrolled_ = true;
   activity.set_in_transaction(api()->get_autocommit(db_) == 0);
   find_shared_cache();
-  if (!own_apply(opening)) ask(kApply);
+  take_hooks(Warden::instance().current().hooks, true);
+  // Loaded into a connection that has not read its schema yet: a pragma would read it now, and could wait for a lock.
+  const bool at_once =
+      opening || (status(SQLITE_DBSTATUS_SCHEMA_USED) > 0 && api()->get_autocommit(db_) != 0);
+  if (!at_once || !own_apply(opening)) ask(kApply);
   Warden& warden = Warden::instance();
   warden.apply_limits(warden.current());
   warden.watchdog().ensure_running();
@@ -91,6 +88,7 @@ void SqliteConnection::on_close(void* self) noexcept {
     connection->open_ = false;
   }
   Warden::instance().registry.remove(connection->id);
+  connection->host_.forget_file(connection->file_object_, connection->id);
   connection->host_.connections.fetch_sub(1);
 }
 
@@ -163,9 +161,11 @@ std::optional<std::int64_t> SqliteConnection::try_release() noexcept {
 // ---- inside the connection
 
 std::int64_t SqliteConnection::status(int what) noexcept {
+  // SQLite counts in 64 bits and answers in an int: read without its sign it is right up to 4 GiB.
   int now = 0;
   int peak = 0;
-  return api()->db_status(db_, what, &now, &peak, 0) == SQLITE_OK ? now : -1;
+  if (api()->db_status(db_, what, &now, &peak, 0) != SQLITE_OK) return -1;
+  return static_cast<std::int64_t>(static_cast<std::uint32_t>(now));
 }
 
 void SqliteConnection::own_measure(Depth depth) noexcept {
@@ -173,9 +173,13 @@ void SqliteConnection::own_measure(Depth depth) noexcept {
     figure.store(value, std::memory_order_relaxed);
   };
   publish(figures.cache_bytes, status(SQLITE_DBSTATUS_CACHE_USED));
-  if (!tells_activity()) {
-    const std::int64_t traffic = status(SQLITE_DBSTATUS_CACHE_HIT) + status(SQLITE_DBSTATUS_CACHE_MISS);
-    if (traffic_.exchange(traffic, std::memory_order_relaxed) != traffic) publish(traffic_ns, monotonic_ns());
+  // Use of the cache that no statement explains: no hook is in place, or SQLite did not tell it (a statement prepared
+  // anew after a change of the schema, or stepped again after SQLITE_BUSY).
+  const std::int64_t traffic = status(SQLITE_DBSTATUS_CACHE_HIT) + status(SQLITE_DBSTATUS_CACHE_MISS);
+  const std::int64_t before_ns = figures.sampled_ns.load(std::memory_order_relaxed);
+  if (traffic_.exchange(traffic, std::memory_order_relaxed) != traffic && !activity.running() &&
+      activity.ended_ns() <= before_ns) {
+    publish(traffic_ns, monotonic_ns());
   }
   if (depth == Depth::all) {
     publish(figures.schema_bytes, status(SQLITE_DBSTATUS_SCHEMA_USED));
@@ -191,15 +195,18 @@ std::int64_t SqliteConnection::own_give_back() noexcept {
   const std::int64_t before = status(SQLITE_DBSTATUS_CACHE_USED);
   api()->db_release_memory(db_);
   own_measure(Depth::cache);
-  return before - figures.cache_bytes.load(std::memory_order_relaxed);
+  const std::int64_t after = figures.cache_bytes.load(std::memory_order_relaxed);
+  floor_bytes.store(after, std::memory_order_relaxed);
+  return before - after;
 }
 
 int SqliteConnection::on_trace(unsigned what, void* self, void* statement, void* detail) noexcept {
   auto& connection = *static_cast<SqliteConnection*>(self);
+  if (connection.internal_ || connection.taken_.load(std::memory_order_relaxed) == Hooks::none) return 0;
   if (what == SQLITE_TRACE_STMT) {
     connection.began(static_cast<sqlite3_stmt*>(statement), static_cast<const char*>(detail));
   } else {
-    connection.ended(static_cast<sqlite3_stmt*>(statement));
+    connection.ended(static_cast<sqlite3_stmt*>(statement), *static_cast<const sqlite3_int64*>(detail));
   }
   return 0;
 }
@@ -207,33 +214,32 @@ int SqliteConnection::on_trace(unsigned what, void* self, void* statement, void*
 void SqliteConnection::began(sqlite3_stmt* statement, const char* sql) noexcept {
   // The start of a trigger, or of a statement run by a function, comes with another text: those belong to their
   // outermost statement.
-  if (internal_ || sql != api()->sql(statement)) return;
+  if (sql != api()->sql(statement)) return;
   unseen_beginning_ = false;
   if (lost_.load(std::memory_order_relaxed)) lost_.store(false, std::memory_order_relaxed);
-  if (applied_any_ && touches_applied_pragma(sql)) {
-    // The host sets what the settings have set, as many do right after opening: the settings have the last word.
-    applied_cache_kib_.reset();
-    applied_temp_store_ = TempStore::keep;
-    ask(kApply);
-  }
+  heed(sql);
   activity.begin(statement, sql, monotonic_ns());
 }
 
-void SqliteConnection::ended(sqlite3_stmt* statement) noexcept {
-  if (internal_) return;
-  const std::int64_t elapsed_ns = activity.end(statement, monotonic_ns());
-  if (elapsed_ns < 0 || activity.depth() > 0) return;
+void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noexcept {
+  const std::int64_t now_ns = monotonic_ns();
+  std::int64_t elapsed_ns = activity.end(statement, now_ns);
+  if (activity.depth() > 0) return;
+  if (elapsed_ns < 0)
+    elapsed_ns = told_ns;  // its beginning was not told: SQLite's own clock, in milliseconds
   activity.set_in_transaction(api()->get_autocommit(db_) == 0);
-  if (is_asked_anything() || elapsed_ns >= kLongStatementNs) settle(statement, elapsed_ns);
+  const bool unmeasured =
+      !touchable() && now_ns - figures.sampled_ns.load(std::memory_order_relaxed) > kOwnMeasureNs;
+  if (is_asked_anything() || elapsed_ns >= kLongStatementNs || unmeasured)
+    settle(statement, now_ns, elapsed_ns);
+  ended_before_ns_ = now_ns;
 }
 
-void SqliteConnection::settle(sqlite3_stmt* statement, std::int64_t elapsed_ns) noexcept {
+void SqliteConnection::settle(sqlite3_stmt* statement, std::int64_t now_ns,
+                              std::int64_t elapsed_ns) noexcept {
   Warden& warden = Warden::instance();
   const Settings now = warden.current();
-  // A statement that its host ends early is still open here: no SQL may run in its place.
-  if (is_asked(kApply) && api()->stmt_busy(statement) == 0 && api()->get_autocommit(db_) != 0) {
-    if (own_apply(false)) take_back(kApply);
-  }
+  if (is_asked(kApply) && may_apply_after(statement) && own_apply(false)) take_back(kApply);
   if (shares_cache()) return;
   own_measure(Depth::cache);
   const std::int64_t cache = figures.cache_bytes.load(std::memory_order_relaxed);
@@ -242,7 +248,8 @@ void SqliteConnection::settle(sqlite3_stmt* statement, std::int64_t elapsed_ns) 
   if (is_asked(kRelease)) {
     reason = ask_reason();
     cause = {reason.view(), cache, kUnknown};
-  } else if (!touchable() && elapsed_ns >= kLongStatementNs && cache > now.idle_keep_bytes) {
+  } else if (!touchable() && elapsed_ns >= kLongStatementNs && cache > now.idle_keep_bytes &&
+             end_release_is_due(now, now_ns, elapsed_ns)) {
     // Nobody can release it later: what a long statement leaves beyond idle_keep goes back at its end.
     cause = {"end of statement", cache, now.idle_keep_bytes};
   }
@@ -258,12 +265,30 @@ void SqliteConnection::settle(sqlite3_stmt* statement, std::int64_t elapsed_ns) 
   }
   if (elapsed_ns >= kLongStatementNs) warden.note_freed();
   warden.watchdog().ensure_running();
-  warden.watchdog().wake(released);
+  if (released || elapsed_ns >= kLongStatementNs) warden.watchdog().wake(released);
+}
+
+bool SqliteConnection::end_release_is_due(const Settings& now, std::int64_t now_ns,
+                                          std::int64_t elapsed_ns) noexcept {
+  // A series of long statements needs its cache: within the limits it is released ever more rarely, not each time.
+  const bool in_series =
+      ended_before_ns_ != 0 && now_ns - elapsed_ns - ended_before_ns_ < now.idle_grace_ms * 1'000'000;
+  if (!in_series) {
+    end_pause_ns_ = kFirstPauseNs;
+  } else if (Warden::instance().sqlite_bytes() <= now.release_above_bytes) {
+    if (now_ns - released_ns.load(std::memory_order_relaxed) < end_pause_ns_) return false;
+    end_pause_ns_ = std::min(end_pause_ns_ * 2, kLongestPauseNs);
+  }
+  return true;
 }
 
 int SqliteConnection::on_progress(void* self) noexcept {
   auto& connection = *static_cast<SqliteConnection*>(self);
-  if (connection.internal_ || !connection.is_asked(kRelease) || connection.shares_cache()) return 0;
+  if (connection.internal_ ||
+      connection.taken_.load(std::memory_order_relaxed) != Hooks::trace_and_progress ||
+      !connection.is_asked(kRelease) || connection.shares_cache()) {
+    return 0;
+  }
   const FixedText<62> reason = connection.ask_reason();
   connection.take_back(kRelease);
   release_own(Warden::instance(), connection, {reason.view(), kUnknown, kUnknown},
@@ -274,117 +299,19 @@ int SqliteConnection::on_progress(void* self) noexcept {
 
 void SqliteConnection::own_call() noexcept {
   if (!internal_ && activity.depth() == 0 && taken_.load(std::memory_order_relaxed) != Hooks::none &&
-      !unseen_beginning_) {
+      !unseen_beginning_ && !runs_again()) {
     // A statement runs, and its beginning was not told: the host has put its own trace callback in our place.
     lost_.store(true, std::memory_order_relaxed);
   }
   Warden::instance().watchdog().ensure_running();
 }
 
-// ---- settings of the connection
-
-void SqliteConnection::take_hooks(Hooks wanted) noexcept {
-  if (!host_.can().trace) wanted = Hooks::none;
-  const Hooks before = taken_.load(std::memory_order_relaxed);
-  if (wanted == before || lost_.load(std::memory_order_relaxed)) return;
-  if (wanted == Hooks::none) {
-    api()->trace_v2(db_, 0, nullptr, nullptr);
-    activity.forget(monotonic_ns());
-  } else if (before == Hooks::none) {
-    if (api()->trace_v2(db_, SQLITE_TRACE_STMT | SQLITE_TRACE_PROFILE, &SqliteConnection::on_trace, this) !=
-        SQLITE_OK) {
-      return;
-    }
+bool SqliteConnection::runs_again() noexcept {
+  // SQLite tells the beginning of a statement once, even if it then prepares it anew and begins again.
+  for (sqlite3_stmt* s = api()->next_stmt(db_, nullptr); s != nullptr; s = api()->next_stmt(db_, s)) {
+    if (api()->stmt_busy(s) != 0 && api()->stmt_status(s, SQLITE_STMTSTATUS_REPREPARE, 0) > 0) return true;
   }
-  const bool progress = wanted == Hooks::trace_and_progress && host_.can().progress;
-  if (progress != (before == Hooks::trace_and_progress) && host_.can().progress) {
-    api()->progress_handler(db_, progress ? kProgressInstructions : 0,
-                            progress ? &SqliteConnection::on_progress : nullptr, this);
-  }
-  taken_.store(wanted == Hooks::trace_and_progress && !progress ? Hooks::trace : wanted,
-               std::memory_order_relaxed);
-}
-
-bool SqliteConnection::run_pragma(const char* sql) noexcept {
-  internal_ = true;
-  const int rc = api()->exec(db_, sql, nullptr, nullptr, nullptr);
-  internal_ = false;
-  return rc == SQLITE_OK;
-}
-
-bool SqliteConnection::has_temp_tables() noexcept {
-  sqlite3_stmt* found = nullptr;
-  internal_ = true;
-  bool any = true;
-  if (api()->prepare_v2(db_, "SELECT 1 FROM sqlite_temp_master LIMIT 1", -1, &found, nullptr) == SQLITE_OK) {
-    any = api()->step(found) != SQLITE_DONE;
-  }
-  api()->finalize(found);
-  internal_ = false;
-  return any;
-}
-
-bool SqliteConnection::own_apply(bool opening) noexcept {
-  const Settings now = Warden::instance().current();
-  const Hooks hooks_before = taken_.load(std::memory_order_relaxed);
-  take_hooks(now.hooks);
-  if (!opening && hooks_before == Hooks::none) unseen_beginning_ = true;
-  bool done = true;
-  bool ran = false;
-  char sql[64];
-  if (now.cache_size_kib && applied_cache_kib_ != now.cache_size_kib) {
-    api()->xsnprintf(sizeof(sql), sql, "PRAGMA cache_size=-%lld",
-                     static_cast<long long>(*now.cache_size_kib));
-    ran = true;
-    if (run_pragma(sql)) {
-      applied_cache_kib_ = now.cache_size_kib;
-    } else {
-      done = false;
-    }
-  }
-  if (now.temp_store != TempStore::keep && applied_temp_store_ != now.temp_store) {
-    ran = true;
-    // Changing it drops every temporary table: leave a connection alone that has one.
-    api()->xsnprintf(sizeof(sql), sql, "PRAGMA temp_store=%d", static_cast<int>(now.temp_store) - 1);
-    if ((opening || !has_temp_tables()) && run_pragma(sql)) {
-      applied_temp_store_ = now.temp_store;
-    } else {
-      done = false;
-    }
-  }
-  applied_any_ = now.cache_size_kib.has_value() || now.temp_store != TempStore::keep;
-  if (ran &&
-      (!done || applied_cache_kib_ != recorded_cache_kib_ || applied_temp_store_ != recorded_temp_store_)) {
-    recorded_cache_kib_ = applied_cache_kib_;
-    recorded_temp_store_ = applied_temp_store_;
-    Event event;
-    event.action = Action::apply;
-    event.connection_id = id;
-    event.label = label();
-    event.reason = done ? "settings" : "could not be applied yet";
-    Warden::instance().journal.record(event);
-  }
-  if (ran) {
-    if (!done && ++apply_attempts_ >= kApplyAttempts) done = true;
-    if (done) apply_attempts_ = 0;
-  }
-  return done;
-}
-
-void SqliteConnection::find_shared_cache() noexcept {
-  // Two connections with one file object share a cache. Its locks are held through statements of either.
-  sqlite3_file* object = nullptr;
-  if (api()->file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &object) != SQLITE_OK || object == nullptr)
-    return;
-  file_object_ = object;
-  Registry& registry = Warden::instance().registry;
-  for (auto c = registry.after(0); c != nullptr; c = registry.after(c->id)) {
-    auto* other = dynamic_cast<SqliteConnection*>(c.get());
-    if (other == nullptr || other == this || &other->host_ != &host_ || other->file_object_ != object)
-      continue;
-    other->shared_cache_.store(true);
-    shared_cache_.store(true);
-  }
+  return false;
 }
 
 }  // namespace warden::ext

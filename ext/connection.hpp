@@ -42,9 +42,6 @@ class SqliteConnection final : public Connection {
   const char* hooks() const noexcept;
 
   bool accounted() const noexcept override { return host_.can().accounting && host_.can().mutexes; }
-  bool tells_activity() const noexcept override {
-    return taken_.load(std::memory_order_relaxed) != Hooks::none && !lost_.load(std::memory_order_relaxed);
-  }
   bool touchable() const noexcept override { return serialized() && !shares_cache() && host_.can().mutexes; }
   bool try_measure(Depth depth) noexcept override;
   std::optional<std::int64_t> try_release() noexcept override;
@@ -65,12 +62,17 @@ class SqliteConnection final : public Connection {
   static void on_close(void* self) noexcept;
 
   void began(sqlite3_stmt* statement, const char* sql) noexcept;
-  void ended(sqlite3_stmt* statement) noexcept;
-  void settle(sqlite3_stmt* statement, std::int64_t elapsed_ns) noexcept;
-  void take_hooks(Hooks wanted) noexcept;
+  void ended(sqlite3_stmt* statement, std::int64_t told_ns) noexcept;
+  void settle(sqlite3_stmt* statement, std::int64_t now_ns, std::int64_t elapsed_ns) noexcept;
+  bool end_release_is_due(const Settings& now, std::int64_t now_ns, std::int64_t elapsed_ns) noexcept;
+  bool runs_again() noexcept;
+  void heed(const char* sql) noexcept;
+  void take_hooks(Hooks wanted, bool opening) noexcept;
+  bool may_apply_after(sqlite3_stmt* statement) noexcept;
+  void record_applied(bool done) noexcept;
   void find_shared_cache() noexcept;
   bool has_busy_statement() noexcept;
-  bool run_pragma(const char* sql) noexcept;
+  bool run_own(const char* sql) noexcept;
   bool has_temp_tables() noexcept;
   std::int64_t status(int what) noexcept;
 
@@ -88,15 +90,19 @@ class SqliteConnection final : public Connection {
       -1};  // cache hits and misses when last measured, where no hook tells of statements
 
   // The connection's own thread only.
-  std::size_t installed_ = 0;     // functions and tables registered so far
-  bool enrolled_ = false;         // all is done
-  bool internal_ = false;         // a statement of our own runs
-  bool unseen_beginning_ = true;  // hooks were taken while a statement ran: its beginning was not seen
+  std::size_t registered_ = 0;     // functions and tables so far
+  bool enrolled_ = false;          // all is done
+  bool internal_ = false;          // a statement of our own runs
+  bool unseen_beginning_ = true;   // hooks were taken while a statement ran: its beginning was not seen
+  Hooks installed_ = Hooks::none;  // the slots that were filled; taken_ says what is heeded of them
+  std::int64_t ended_before_ns_ = 0;
+  std::int64_t end_pause_ns_ = 0;
+  bool applied_any_ = false;  // cache_size or temp_store is not "keep"
   std::optional<std::int64_t> applied_cache_kib_;
   TempStore applied_temp_store_ = TempStore::keep;
-  std::optional<std::int64_t> recorded_cache_kib_;  // as the last event told
+  bool recorded_done_ = true;  // as the last event told
+  std::optional<std::int64_t> recorded_cache_kib_;
   TempStore recorded_temp_store_ = TempStore::keep;
-  bool applied_any_ = false;  // cache_size or temp_store is not "keep"
   int apply_attempts_ = 0;
 };
 

@@ -41,6 +41,11 @@ auto named(std::string_view function, Body&& body) {
   }
 }
 
+/// Less than this is not worth an action and its row.
+constexpr std::int64_t kCrumbBytes = 64 * 1024;
+/// A hard limit must leave SQLite this much to work with, or nothing works any more, not even taking it back.
+constexpr std::int64_t kHardLimitRoomBytes = 8 << 20;
+
 // ---- acting
 
 /// Bytes of SQLite memory that the connection gave back; empty where it is busy or only its own thread may touch it: it
@@ -64,7 +69,9 @@ std::int64_t release_idle(SqliteConnection& self) {
   for (auto c = warden.registry.after(0); c != nullptr; c = warden.registry.after(c->id)) {
     if (c->id == self.id) {
       total += release_own(warden, self, {"asked"}, [&] { return self.own_give_back(); });
-    } else if (!c->activity.running()) {
+    } else if (!c->activity.running() &&
+               (!c->touchable() || c->figures.cache_bytes - c->floor_bytes > kCrumbBytes ||
+                !c->try_measure(Depth::cache) || c->figures.cache_bytes - c->floor_bytes > kCrumbBytes)) {
       total += release(warden, *c, {"asked"}, false).value_or(0);
     }
   }
@@ -84,6 +91,11 @@ std::optional<std::int64_t> warden_release(SqliteConnection& self, vtab::value w
       which.type() == SQLITE_TEXT ? quote_for_message(which.as_text()) : which.type_name();
   throw vtab::error("warden_release: the argument must be a connection_id (an integer) or 'idle', not " +
                     given);
+}
+
+std::int64_t warden_connection_id(SqliteConnection& self) {
+  self.own_call();
+  return self.id;
 }
 
 std::int64_t warden_trim(SqliteConnection& self) {
@@ -204,7 +216,16 @@ void set_setting(SqliteConnection& self, std::string_view name, vtab::value valu
     setting_position(name);  // an unknown name is the better error
     throw BadValue(std::string(name) + " must be text or a number, not blob");
   } else {
+    const std::size_t position = setting_position(name);
+    const std::string before = settings.entry(position).text;
     settings.set(name, value.as_text());
+    const std::int64_t hard = Warden::instance().current().hard_limit_bytes;
+    const std::int64_t needed = Warden::instance().sqlite_bytes() + kHardLimitRoomBytes;
+    if (name == "hard_heap_limit" && hard > 0 && hard < needed) {
+      settings.set(name, before);
+      throw BadValue("hard_heap_limit must be 0 or at least " + std::to_string(needed) +
+                     " bytes, what SQLite uses now and 8 MiB, not " + quote_for_message(value.as_text()));
+    }
   }
   announce_settings(self);
 }
@@ -237,7 +258,8 @@ int install_function(SqliteConnection& connection) noexcept {
 std::span<const Installer> function_installers() noexcept {
   constexpr int kActs = SQLITE_DIRECTONLY;
   constexpr int kPure = SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC;
-  static constexpr std::array<Installer, 11> kAll{
+  static constexpr std::array<Installer, 12> kAll{
+      install_function<"warden_connection_id", &warden_connection_id, SQLITE_INNOCUOUS>,
       install_function<"warden_release", &warden_release_own, kActs>,
       install_function<"warden_release", &warden_release, kActs, "connection_id">,
       install_function<"warden_trim", &warden_trim, kActs>,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "error.hpp"
 #include "function.hpp"
@@ -11,7 +12,6 @@
 namespace warden::ext {
 namespace {
 
-std::mutex hosts_lock;
 std::array<Host*, vtab::kSlots> hosts{};
 
 /// The host may unload its SQLite while our thread lives: PHP does at exit, node when a worker_thread ends. The path
@@ -51,7 +51,8 @@ Capabilities measure(const Api* api) {
 }  // namespace
 
 Host& Host::of(const Api* api) {
-  const std::lock_guard held(hosts_lock);
+  Warden& warden = Warden::instance();
+  const std::lock_guard held(warden.engines_lock());
   for (Host* host : hosts) {
     if (host != nullptr && host->api_ == api) return *host;
   }
@@ -62,7 +63,7 @@ Host& Host::of(const Api* api) {
   for (int slot = 0; slot < vtab::kSlots; ++slot) {
     if (hosts[static_cast<std::size_t>(slot)] != nullptr) continue;
     Host* host = new Host(api, slot);
-    if (!Warden::instance().add_engine(host)) {
+    if (!warden.add_engine(host)) {
       delete host;
       break;
     }
@@ -102,8 +103,13 @@ std::optional<std::int64_t> Host::hard_limit() noexcept {
 
 bool Host::apply_limits(std::int64_t soft_bytes, std::int64_t hard_bytes) noexcept {
   if (!can_.accounting || !can_.mutexes) return false;
-  const std::lock_guard held(limits_lock_);
+  const std::lock_guard held(lock_);
   bool changed = false;
+
+  // What the host says now is read before anything is set: setting the hard limit moves the soft one.
+  const std::int64_t soft_now = api_->soft_heap_limit64(-1);
+  if (soft_now != (our_soft_ < 0 ? host_soft_ : our_soft_))
+    host_soft_ = soft_now;  // the host changed it since
 
   // The hard limit first: SQLite keeps the soft one at or below it.
   const std::int64_t hard_now = api_->hard_heap_limit64(-1);
@@ -117,20 +123,34 @@ bool Host::apply_limits(std::int64_t soft_bytes, std::int64_t hard_bytes) noexce
   }
   our_hard_ = hard_wanted;
 
-  const std::int64_t soft_now = api_->soft_heap_limit64(-1);
-  // The host changed it since: what it says now is its will (0: none of its own).
-  if (soft_now != (our_soft_ < 0 ? host_soft_ : our_soft_)) host_soft_ = soft_now;
   std::int64_t soft_wanted = soft_bytes == 0 ? host_soft_ : soft_bytes;
   if (host_soft_ > 0) soft_wanted = std::min(soft_wanted, host_soft_);
   host_soft_stands_.store(host_soft_ > 0 && (soft_bytes == 0 || host_soft_ < soft_bytes),
                           std::memory_order_relaxed);
   if (hard_wanted > 0) soft_wanted = soft_wanted == 0 ? hard_wanted : std::min(soft_wanted, hard_wanted);
-  if (soft_wanted != soft_now) {
-    api_->soft_heap_limit64(soft_wanted);
-    changed = true;
-  }
+  if (soft_wanted != api_->soft_heap_limit64(-1)) api_->soft_heap_limit64(soft_wanted);
+  changed = changed || soft_wanted != soft_now;
   our_soft_ = soft_wanted;
   return changed;
+}
+
+std::int64_t Host::note_file(const void* object, std::int64_t connection_id) noexcept {
+  const std::lock_guard held(lock_);
+  try {
+    auto& last = files_[object];
+    const std::int64_t other = std::exchange(last, connection_id);
+    if (other != 0) shares_caches_.store(true, std::memory_order_relaxed);
+    return other;
+  } catch (const std::bad_alloc&) {
+    return 0;
+  }
+}
+
+void Host::forget_file(const void* object, std::int64_t connection_id) noexcept {
+  const std::lock_guard held(lock_);
+  // Of two that share, the later one stands for both: a third is found only while that one is open, and shares with it.
+  const auto found = files_.find(object);
+  if (found != files_.end() && found->second == connection_id) files_.erase(found);
 }
 
 }  // namespace warden::ext

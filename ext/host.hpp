@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "sqlite_api.hpp"
 #include "warden.hpp"
@@ -45,7 +46,13 @@ class Host final : public Engine {
   /// True where the host itself set a soft limit lower than ours, which therefore stands.
   bool host_set_soft_limit() const noexcept { return host_soft_stands_.load(std::memory_order_relaxed); }
 
-  std::mutex& fork_lock() noexcept override { return limits_lock_; }
+  /// A connection has this file object open: the id of another that has it too (they share a cache), or 0.
+  std::int64_t note_file(const void* object, std::int64_t connection_id) noexcept;
+  void forget_file(const void* object, std::int64_t connection_id) noexcept;
+  /// True once any two connections were found to share a cache.
+  bool shares_caches() const noexcept { return shares_caches_.load(std::memory_order_relaxed); }
+
+  std::mutex& fork_lock() noexcept override { return lock_; }
 
  private:
   Host(const Api* api, int slot);
@@ -54,12 +61,14 @@ class Host final : public Engine {
   int slot_;
   Capabilities can_;
 
-  std::mutex limits_lock_;      // a leaf; guards what follows
-  std::int64_t host_soft_ = 0;  // what the host had set; 0 = none
+  std::mutex lock_;                                      // a leaf; guards what follows
+  std::unordered_map<const void*, std::int64_t> files_;  // file object -> the last connection that opened it
+  std::int64_t host_soft_ = 0;                           // what the host had set; 0 = none
   std::int64_t host_hard_ = 0;
   std::int64_t our_soft_ = -1;  // what we set last; -1 = nothing
   std::int64_t our_hard_ = -1;
   std::atomic<bool> host_soft_stands_{false};
+  std::atomic<bool> shares_caches_{false};
 };
 
 /// The oldest SQLite that can carry warden: SQLITE_DIRECTONLY and sqlite3_hard_heap_limit64 came with it.

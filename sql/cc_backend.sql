@@ -5,7 +5,7 @@
 --     .read sql/cc_backend.sql
 --
 -- Afterwards PRAGMA cache_size prints -200000 and PRAGMA soft_heap_limit prints 1073741824 on every connection: on those
--- that open later from their first statement, on those that are open now from the end of their next statement.
+-- that open later from their first statement, on those that are open now from the end of their next statement that reads.
 
 -- 200000 KiB of page cache for each connection.
 SELECT warden_set('cache_size', '200000KiB') AS cache_size_bytes;

@@ -26,6 +26,11 @@ constexpr std::int64_t kLongestLookMs = 1000;
 constexpr std::int64_t kTrimWorthwhileDivisor = 10;
 constexpr std::int64_t kLongestTrimPauseMs = 60'000;
 
+/// What a release would bring.
+std::int64_t gain_of(const ConnectionReading& c) noexcept {
+  return std::max<std::int64_t>(0, c.cache_bytes - c.floor_bytes);
+}
+
 /// Writes decisions and keeps count of what they will bring.
 class Round {
  public:
@@ -37,8 +42,8 @@ class Round {
                std::int64_t threshold) noexcept {
     if (full()) return;
     out_[count_++] = {c.id, reason, measured, threshold};
-    used_ -= c.cache_bytes;
-    c.cache_bytes = 0;
+    used_ -= gain_of(c);
+    c.cache_bytes -= gain_of(c);
     c.released = true;
   }
 
@@ -52,7 +57,7 @@ bool is_idle(const Settings& settings, const ConnectionReading& c) noexcept {
   return !c.running && c.idle_ms >= settings.idle_grace_ms;
 }
 
-bool worth_it(const ConnectionReading& c) noexcept { return !c.released && c.cache_bytes > kCrumbBytes; }
+bool worth_it(const ConnectionReading& c) noexcept { return !c.released && gain_of(c) > kCrumbBytes; }
 
 /// True once pressure has lasted, or was signalled.
 bool under_pressure(const Settings& settings, const Reading& reading, PolicyMemory& memory) noexcept {
@@ -84,12 +89,12 @@ std::size_t decide(const Settings& settings, const Reading& reading, PolicyMemor
             [](const auto& a, const auto& b) { return a.cache_bytes > b.cache_bytes; });
   std::int64_t kept = 0;
   for (const ConnectionReading& c : connections) {
-    if (is_idle(settings, c) && worth_it(c)) kept += c.cache_bytes;
+    if (is_idle(settings, c) && worth_it(c)) kept += gain_of(c);
   }
   for (ConnectionReading& c : connections) {
     if (kept <= settings.idle_keep_bytes) break;
     if (!is_idle(settings, c) || !worth_it(c)) continue;
-    const std::int64_t gain = c.cache_bytes;
+    const std::int64_t gain = gain_of(c);
     round.release(c, "idle", kept, settings.idle_keep_bytes);
     kept -= gain;
   }
@@ -109,13 +114,21 @@ std::size_t decide(const Settings& settings, const Reading& reading, PolicyMemor
   if (reading.sqlite_bytes > settings.release_above_bytes) memory.relieving = true;
   if (round.used() <= settings.release_to_bytes) memory.relieving = false;
   if (memory.relieving) {
+    // Where even all of it would not bring SQLite below release_to (an in-memory database, a sort), and the budget is
+    // not used up, connections in use every now and then keep their caches: only the grace makes them idle.
+    std::int64_t reachable = round.used();
+    for (const ConnectionReading& c : connections) {
+      if (!c.running && worth_it(c)) reachable -= gain_of(c);
+    }
+    const bool urgent = reachable <= settings.release_to_bytes || round.used() > settings.memory_budget_bytes;
+    const std::int64_t idle_from_ms = urgent ? settings.idle_grace_ms / kHotDivisor : settings.idle_grace_ms;
     std::sort(connections.begin(), connections.end(), [](const auto& a, const auto& b) {
       return static_cast<double>(a.cache_bytes) * static_cast<double>(a.idle_ms) >
              static_cast<double>(b.cache_bytes) * static_cast<double>(b.idle_ms);
     });
     for (ConnectionReading& c : connections) {
       if (round.used() <= settings.release_to_bytes) break;
-      if (c.running || c.idle_ms < settings.idle_grace_ms / kHotDivisor || !worth_it(c)) continue;
+      if (c.running || c.idle_ms < idle_from_ms || !worth_it(c)) continue;
       round.release(c, "above release_above", reading.sqlite_bytes, settings.release_above_bytes);
     }
   }
@@ -128,7 +141,8 @@ std::size_t decide(const Settings& settings, const Reading& reading, PolicyMemor
               [](const auto& a, const auto& b) { return a.cache_bytes > b.cache_bytes; });
     for (ConnectionReading& c : connections) {
       if (!pressure_due && round.used() <= settings.memory_budget_bytes) break;
-      if (!c.running || c.asked_ago_ms < kCoolDownMs || (c.cache_bytes <= kCrumbBytes && !c.stale)) continue;
+      const bool busy = c.running || (!c.released && c.idle_ms < settings.idle_grace_ms / kHotDivisor);
+      if (!busy || c.asked_ago_ms < kCoolDownMs || (gain_of(c) <= kCrumbBytes && !c.stale)) continue;
       round.release(c, beyond ? "above memory_budget" : "pressure", reading.sqlite_bytes,
                     settings.memory_budget_bytes);
     }
@@ -175,7 +189,7 @@ std::int64_t next_look_ms(const Settings& settings, const Reading& reading, cons
   }
   std::int64_t kept = 0;
   for (const ConnectionReading& c : connections) {
-    if (!c.running && worth_it(c)) kept += c.cache_bytes;
+    if (!c.running && worth_it(c)) kept += gain_of(c);
   }
   for (const ConnectionReading& c : connections) {
     if (c.running || !worth_it(c)) continue;

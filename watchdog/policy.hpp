@@ -18,9 +18,10 @@ struct ConnectionReading {
   std::int64_t idle_ms = 0;       // since its last statement ended; 0 while one runs
   std::int64_t asked_ago_ms = 0;  // since it was last asked to release; a large number for never
   bool running = false;
-  bool stale = false;      // not measured since the running statement began: it may hold any amount
-  bool touchable = false;  // another thread may release it
-  bool released = false;   // nothing ran since its last release: nothing more can be had
+  bool stale = false;            // not measured since the running statement began: it may hold any amount
+  bool touchable = false;        // another thread may release it
+  bool released = false;         // nothing ran since its last release: nothing more can be had
+  std::int64_t floor_bytes = 0;  // of cache_bytes, what a release leaves: pinned pages, an in-memory database
 };
 
 /// Everything that one look found; every rule judges these same numbers.

@@ -44,7 +44,7 @@ void Connection::note_release(std::int64_t bytes, std::int64_t now_ns) noexcept 
 }
 
 std::int64_t Connection::last_used_ns() const noexcept {
-  return tells_activity() ? activity.ended_ns() : traffic_ns.load(std::memory_order_relaxed);
+  return std::max(activity.ended_ns(), traffic_ns.load(std::memory_order_relaxed));
 }
 
 bool Connection::released_since_it_ran() const noexcept {
@@ -66,17 +66,26 @@ std::vector<std::shared_ptr<Connection>>::const_iterator Registry::at_or_after(
 
 void Registry::add(std::shared_ptr<Connection> connection) {
   const std::lock_guard held(lock_);
+  connections_.reserve(connections_.size() + 1);
+  handles_.insert_or_assign(connection->handle, connection);
+  unaccounted_.fetch_add(connection->accounted() ? 0 : 1, std::memory_order_relaxed);
   const auto position = at_or_after(connection->id);
   connections_.insert(position, std::move(connection));
 }
 
 void Registry::remove(std::int64_t id) noexcept {
   std::shared_ptr<Connection> last;  // dropped after the lock: its destructor is not ours to run under it
+  std::shared_ptr<Connection> again;
   const std::lock_guard held(lock_);
   const auto position = at_or_after(id);
   if (position == connections_.end() || (*position)->id != id) return;
   last = *position;
   connections_.erase(position);
+  unaccounted_.fetch_sub(last->accounted() ? 0 : 1, std::memory_order_relaxed);
+  if (const auto known = handles_.find(last->handle); known != handles_.end() && known->second == last) {
+    again = std::move(known->second);
+    handles_.erase(known);
+  }
 }
 
 std::shared_ptr<Connection> Registry::find(std::int64_t id) const noexcept {
@@ -87,10 +96,18 @@ std::shared_ptr<Connection> Registry::find(std::int64_t id) const noexcept {
 
 std::shared_ptr<Connection> Registry::find_handle(const void* handle) const noexcept {
   const std::lock_guard held(lock_);
-  for (const auto& connection : connections_) {
-    if (connection->handle == handle) return connection;
-  }
-  return nullptr;
+  const auto known = handles_.find(handle);
+  return known == handles_.end() ? nullptr : known->second;
+}
+
+void Registry::lock_for_fork() noexcept {
+  lock_.lock();
+  for (const auto& connection : connections_) connection->text_lock_.lock();
+}
+
+void Registry::unlock_after_fork() noexcept {
+  for (const auto& connection : connections_) connection->text_lock_.unlock();
+  lock_.unlock();
 }
 
 std::shared_ptr<Connection> Registry::after(std::int64_t id) const noexcept {

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "activity.hpp"
@@ -42,9 +43,6 @@ class Connection {
 
   /// True where its copy of SQLite accounts for its memory; else the figures below are all there is.
   virtual bool accounted() const noexcept = 0;
-  /// True where starts and ends of statements are told (a hook is in place). Else the traffic of the cache, seen at each
-  /// measuring, stands for it: traffic_ns.
-  virtual bool tells_activity() const noexcept = 0;
   /// True where another thread may use the handle when it gets the connection's mutex without waiting.
   virtual bool touchable() const noexcept = 0;
   /// Refreshes the figures. False where it could not.
@@ -71,6 +69,8 @@ class Connection {
   void note_release(std::int64_t bytes, std::int64_t now_ns) noexcept;
   /// True where nothing has run since the last release: what is still held can't be released again.
   bool released_since_it_ran() const noexcept;
+  /// What the last release left: it can't be had by another.
+  std::atomic<std::int64_t> floor_bytes{0};
   /// Milliseconds since a statement ended, or since the connection was opened or enrolled; 0 while one runs.
   std::int64_t idle_ms(std::int64_t now_ns) const noexcept;
 
@@ -90,6 +90,7 @@ class Connection {
   std::atomic<std::int64_t> asked_ns{0};     // of the last request to release; 0 = never
 
  private:
+  friend class Registry;  // for text_lock_ around fork()
   std::int64_t last_used_ns() const noexcept;
 
   std::atomic<std::uint32_t> asked_{0};
@@ -112,13 +113,20 @@ class Registry {
   std::shared_ptr<Connection> after(std::int64_t id) const noexcept;
   std::size_t size() const noexcept;
 
-  std::mutex& fork_lock() noexcept { return lock_; }
+  /// How many of them belong to a copy of SQLite that does not account for its memory.
+  int unaccounted() const noexcept { return unaccounted_.load(std::memory_order_relaxed); }
+
+  // Around fork(): this lock, and those of the connections' texts.
+  void lock_for_fork() noexcept;
+  void unlock_after_fork() noexcept;
 
  private:
   std::vector<std::shared_ptr<Connection>>::const_iterator at_or_after(std::int64_t id) const noexcept;
 
   mutable std::mutex lock_;
   std::vector<std::shared_ptr<Connection>> connections_;  // sorted by id
+  std::unordered_map<const void*, std::shared_ptr<Connection>> handles_;
+  std::atomic<int> unaccounted_{0};
   std::atomic<std::int64_t> next_id_{1};
 };
 

@@ -37,6 +37,8 @@ AllocatorReading ask_allocator(bool now) noexcept {
 
 }  // namespace
 
+std::mutex& allocator_fork_lock() noexcept { return allocator_lock; }
+
 namespace detail {
 
 Record::Record(Warden& warden, Action action, const Connection* connection, const Cause& cause) noexcept

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string_view>
 
@@ -37,6 +38,9 @@ std::int64_t trim(Warden& warden, const Cause& cause, bool dry_run) noexcept;
 /// it can't be more than `least_bytes`. An upper bound: what lies between live blocks can't be given back. Any thread;
 /// malloc is asked rarely enough that its walk costs at most 1 % of the time, so the answer may be old.
 std::int64_t held_back(Warden& warden, std::int64_t least_bytes) noexcept;
+
+/// A leaf lock that must be free in a child after fork().
+std::mutex& allocator_fork_lock() noexcept;
 
 namespace detail {
 

@@ -14,6 +14,8 @@ using Kind = SettingSpec::Kind;
 constexpr std::int64_t kMaxBytes = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kDayMs = 86'400'000;
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+/// With less than this not even the statement that would take the limit back could be prepared.
+constexpr std::int64_t kLeastHardLimitBytes = 8 * kMiB;
 
 // Positions in kSpecs, for resolve() and effective_value().
 enum Position : std::size_t {
@@ -303,6 +305,7 @@ Settings SettingsStore::resolve(std::int64_t memory_limit_bytes) const noexcept 
   s.soft_limit_bytes = m[kSoftHeapLimit].word == 0 ? s.memory_budget_bytes
                                                    : warden::resolve(m[kSoftHeapLimit].quantity, whole);
   s.hard_limit_bytes = warden::resolve(m[kHardHeapLimit].quantity, whole);
+  if (s.hard_limit_bytes > 0) s.hard_limit_bytes = std::max(s.hard_limit_bytes, kLeastHardLimitBytes);
   s.release_above_bytes = of_budget(kReleaseAbove);
   s.release_to_bytes = std::min(of_budget(kReleaseTo), s.release_above_bytes);
   s.idle_grace_ms = m[kIdleGraceMs].number;

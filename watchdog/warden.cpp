@@ -7,25 +7,27 @@
 #include <cstdlib>
 
 #include "allocator.hpp"
+#include "relief.hpp"
 
 namespace warden {
 namespace {
 
-Warden* the_warden = nullptr;
+std::atomic<Warden*> the_warden{nullptr};
 
 }  // namespace
 
 Warden& Warden::instance() {
+  if (Warden* made = the_warden.load(std::memory_order_acquire)) return *made;
   static std::mutex lock;
   const std::lock_guard held(lock);
-  if (the_warden != nullptr) return *the_warden;
-  auto made = std::make_unique<Warden>(Files(), environ);
+  if (Warden* made = the_warden.load(std::memory_order_acquire)) return *made;
+  auto fresh = std::make_unique<Warden>(Files(), environ);
   allocator_name();  // looked up now: a tick must not allocate
-  the_warden = made.release();
-  ::pthread_atfork([] { the_warden->before_fork(); }, [] { the_warden->after_fork(false); },
-                   [] { the_warden->after_fork(true); });
-  std::atexit([] { the_warden->watchdog().stop_for_good(); });
-  return *the_warden;
+  the_warden.store(fresh.release(), std::memory_order_release);
+  ::pthread_atfork([] { instance().before_fork(); }, [] { instance().after_fork(false); },
+                   [] { instance().after_fork(true); });
+  std::atexit([] { instance().watchdog().stop_for_good(); });
+  return instance();
 }
 
 Warden::Warden(Files files, const char* const* environment) : sampler_(std::move(files)), watchdog_(*this) {
@@ -95,6 +97,7 @@ bool Warden::add_engine(Engine* engine) noexcept {
 std::int64_t Warden::sqlite_bytes() noexcept {
   std::int64_t total = 0;
   each_engine([&](Engine& engine) { total += engine.memory_used().value_or(0); });
+  if (registry.unaccounted() == 0) return total;
   for (auto c = registry.after(0); c != nullptr; c = registry.after(c->id)) {
     if (c->accounted()) continue;
     for (const auto* part :
@@ -130,24 +133,28 @@ void Warden::apply_limits(const Settings& now) noexcept {
 }
 
 void Warden::before_fork() noexcept {
+  engines_lock_.lock();
   watchdog_.lock_for_fork();
   system_lock_.lock();
   resolved_lock_.lock();
   settings.fork_lock().lock();
-  registry.fork_lock().lock();
+  registry.lock_for_fork();
   journal.fork_lock().lock();
+  allocator_fork_lock().lock();
   engines_at_fork_ = engines_count_.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < engines_at_fork_; ++i) engines_[i]->fork_lock().lock();
 }
 
 void Warden::after_fork(bool in_child) noexcept {
   for (std::size_t i = 0; i < engines_at_fork_; ++i) engines_[i]->fork_lock().unlock();
+  allocator_fork_lock().unlock();
   journal.fork_lock().unlock();
-  registry.fork_lock().unlock();
+  registry.unlock_after_fork();
   settings.fork_lock().unlock();
   resolved_lock_.unlock();
   system_lock_.unlock();
   watchdog_.unlock_after_fork(in_child);
+  engines_lock_.unlock();
 }
 
 }  // namespace warden

@@ -80,6 +80,8 @@ class Warden {
   /// Finds the cgroup anew.
   void relocate() noexcept;
 
+  /// To be held while copies of SQLite are looked for and added.
+  std::mutex& engines_lock() noexcept { return engines_lock_; }
   /// False for the ninth.
   bool add_engine(Engine* engine) noexcept;
   /// Calls f(Engine&) for each.
@@ -114,6 +116,7 @@ class Warden {
   std::uint64_t resolved_generation_ = 0;
   std::int64_t resolved_limit_ = -1;
 
+  std::mutex engines_lock_;  // outermost: nothing is held when it is taken
   std::array<Engine*, kMostEngines> engines_{};
   std::atomic<std::size_t> engines_count_{0};
   std::size_t engines_at_fork_ = 0;

@@ -186,22 +186,26 @@ void Watchdog::take_readings(std::int64_t now_ns, Reading& reading) noexcept {
   } catch (const std::bad_alloc&) {
     // Then those that there is room for are looked after.
   }
+  // Once a second, too, where nothing seems to have run, for what SQLite did not tell; more rarely where there are many.
+  const std::int64_t measure_again_ns =
+      std::max<std::int64_t>(1000, static_cast<std::int64_t>(connections_.capacity()) * 10) * 1'000'000;
   for (auto c = warden_.registry.after(0); c != nullptr; c = warden_.registry.after(c->id)) {
     if (connections_.size() == connections_.capacity()) break;
     const bool running = c->activity.running();
     const std::int64_t sampled_ns = c->figures.sampled_ns.load(std::memory_order_relaxed);
-    if (c->touchable() &&
-        (running || sampled_ns == 0 || sampled_ns <= c->activity.ended_ns() || !c->tells_activity())) {
+    if (c->touchable() && (running || sampled_ns == 0 || sampled_ns <= c->activity.ended_ns() ||
+                           now_ns - sampled_ns >= measure_again_ns)) {
       c->try_measure(Depth::cache);
     }
     const std::int64_t asked_ns = c->asked_ns.load(std::memory_order_relaxed);
     ConnectionReading one;
     one.id = c->id;
     one.cache_bytes = std::max<std::int64_t>(0, c->figures.cache_bytes.load(std::memory_order_relaxed));
+    one.floor_bytes = c->floor_bytes.load(std::memory_order_relaxed);
     one.idle_ms = c->idle_ms(now_ns);
     one.asked_ago_ms = asked_ns == 0 ? kNever : (now_ns - asked_ns) / 1'000'000;
     one.running = c->activity.running();
-    one.stale = one.running && sampled_ns < c->activity.look(nullptr).started_ns;
+    one.stale = sampled_ns == 0 || (one.running && sampled_ns < c->activity.look(nullptr).started_ns);
     one.touchable = c->touchable();
     one.released = c->released_since_it_ran() || (!one.touchable && c->is_asked(Connection::kRelease));
     reading.running += one.running;

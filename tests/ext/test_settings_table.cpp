@@ -60,7 +60,10 @@ BOOST_AUTO_TEST_CASE(cache_size_and_temp_store_reach_every_connection) {
   const Db later;
   BOOST_TEST(later.one("PRAGMA cache_size") == "-200000");
   BOOST_TEST(later.one("PRAGMA temp_store") == "1");
-  before.rows("SELECT 1");  // the end of a statement is where an open connection takes them
+  before.rows("SELECT 1");  // it has not read its schema: a pragma would, and could wait for a lock
+  BOOST_TEST(before.one("PRAGMA temp_store") == "0");
+  before.rows(
+      "SELECT * FROM sqlite_master");  // the end of a statement that read is where an open connection takes them
   BOOST_TEST(before.one("PRAGMA cache_size") == "-200000");
   BOOST_TEST(before.one("PRAGMA temp_store") == "1");
 }
@@ -124,17 +127,63 @@ BOOST_AUTO_TEST_CASE(reset_puts_back_the_heap_limits) {
   BOOST_TEST(db.one("PRAGMA soft_heap_limit") == db.one("SELECT warden_get('memory_budget')"));
 }
 
-BOOST_AUTO_TEST_CASE(hooks_can_be_given_back_and_taken_again) {
+BOOST_AUTO_TEST_CASE(hooks_can_be_switched_off_and_on_and_no_slot_is_taken_late) {
   const std::string mine =
       "SELECT hooks FROM warden_connections WHERE connection_id = warden_connection_id()";
   db.rows("SELECT warden_set('hooks', 'none')");
   BOOST_TEST(db.one(mine) == "none");
   db.rows("SELECT warden_set('hooks', 'trace+progress')");
-  BOOST_TEST(db.one(mine) == "trace+progress");
-  BOOST_TEST(db.one(mine) == "trace+progress");
+  // A slot is taken when a connection opens, or warden is loaded into it; later it may be the host's.
+  BOOST_TEST(db.one(mine) == "trace");
+  BOOST_TEST(Db().one(mine) == "trace+progress");
   BOOST_TEST(
       db.one("SELECT state, sql FROM warden_connections WHERE connection_id = warden_connection_id()") ==
       "active|SELECT state, sql FROM warden_connections WHERE connection_id = warden_connection_id()");
+}
+
+BOOST_AUTO_TEST_CASE(callbacks_of_the_host_survive_every_change_of_hooks) {
+  db.rows("SELECT warden_set('hooks', 'trace+progress')");
+  const Db other;
+  static int traced = 0;
+  static int progressed = 0;
+  sqlite3_trace_v2(
+      other.get(), SQLITE_TRACE_STMT, [](unsigned, void*, void*, void*) { return ++traced, 0; }, nullptr);
+  sqlite3_progress_handler(
+      other.get(), 10, [](void*) { return ++progressed, 0; }, nullptr);
+  for (const std::string hooks : {"trace", "none", "trace+progress", "none", "trace"}) {
+    other.rows("SELECT warden_set('hooks', '" + hooks + "')");
+    const int before[] = {traced, progressed};
+    other.rows(
+        "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000) SELECT count(*) FROM "
+        "c");
+    BOOST_TEST(traced == before[0] + 1);
+    BOOST_TEST(progressed > before[1]);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_hard_limit_that_leaves_no_room_is_refused) {
+  BOOST_TEST(db.error("SELECT warden_set('hard_heap_limit', '1')")
+                 .starts_with("warden_set: hard_heap_limit must be 0 or at least "));
+  BOOST_TEST(db.one("PRAGMA hard_heap_limit") == "0");
+}
+
+BOOST_AUTO_TEST_CASE(a_lower_soft_limit_of_the_host_survives_a_hard_limit_that_comes_and_goes) {
+  const int status = in_child([] {
+    Db host;
+    host.load();
+    host.rows("PRAGMA soft_heap_limit = 20000000");
+    host.rows("SELECT warden_set('hard_heap_limit', '300MB')");
+    if (host.one("PRAGMA soft_heap_limit") != "20000000") return 1;
+    host.rows("SELECT warden_set('hard_heap_limit', NULL)");
+    if (host.one("PRAGMA soft_heap_limit") != "20000000") return 2;
+    host.rows("PRAGMA soft_heap_limit = 0");
+    host.rows("SELECT warden_set('memory_budget', '400MB'), warden_set('hard_heap_limit', '100MB')");
+    if (host.one("PRAGMA soft_heap_limit") != "100000000") return 3;
+    if (host.one("SELECT source FROM warden_settings WHERE name = 'soft_heap_limit'") != "default") return 4;
+    host.rows("SELECT warden_set('hard_heap_limit', '300MB')");
+    return host.one("PRAGMA soft_heap_limit") == "300000000" ? 0 : 5;
+  });
+  BOOST_TEST(status == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

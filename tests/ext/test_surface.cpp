@@ -27,10 +27,11 @@ BOOST_AUTO_TEST_CASE(these_functions_and_no_others) {
   for (const std::string& name : db.rows(functions)) {
     if (name.starts_with("warden") || name.starts_with("job")) found.push_back(name);
   }
-  const std::vector<std::string> expected{
-      "warden_connection_id/0", "warden_debug/0", "warden_get/1",    "warden_label/1", "warden_release/0",
-      "warden_release/1",       "warden_reset/0", "warden_set/2",    "warden_size/1",  "warden_size/2",
-      "warden_size_text/1",     "warden_trim/0",  "warden_version/0"};
+  const std::vector<std::string> expected{"warden_connection_id/0", "warden_debug/0",    "warden_get/1",
+                                          "warden_label/1",         "warden_on_close/0", "warden_release/0",
+                                          "warden_release/1",       "warden_reset/0",    "warden_set/2",
+                                          "warden_size/1",          "warden_size/2",     "warden_size_text/1",
+                                          "warden_trim/0",          "warden_version/0"};
   BOOST_TEST(found == expected, boost::test_tools::per_element());
   const std::vector<std::string> tables{"warden_checks", "warden_connections", "warden_events",
                                         "warden_memory", "warden_samples",     "warden_settings"};

@@ -70,7 +70,6 @@ class FakeConnection final : public Connection {
   }
 
   bool accounted() const noexcept override { return engine_ != nullptr && engine_->accounting; }
-  bool tells_activity() const noexcept override { return hooked; }
   bool touchable() const noexcept override { return can_touch; }
   bool try_measure(Depth) noexcept override {
     if (!can_touch || busy) return false;
@@ -103,7 +102,6 @@ class FakeConnection final : public Connection {
   int tries() const noexcept { return tries_; }
   int released() const noexcept { return released_; }
 
-  std::atomic<bool> hooked{true};
   std::atomic<bool> can_touch{true};
   std::atomic<bool> busy{false};  // its mutex is never free
 

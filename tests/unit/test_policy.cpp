@@ -337,4 +337,23 @@ BOOST_AUTO_TEST_CASE(next_look_is_not_later_than_the_next_deadline) {
   BOOST_TEST(next({}) == 1000);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_release_leaves_is_not_released_again) {
+  // An in-memory database: the whole cache is pinned, and a release before this one has found that.
+  ConnectionReading pinned = idle(1, 90, 90'000);
+  pinned.floor_bytes = pinned.cache_bytes;
+  BOOST_TEST(look({pinned}) == "");
+  pinned.cache_bytes += 20 * kMiB;  // and since then something came on top
+  BOOST_TEST(look({pinned}) == "1 idle");
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_in_use_now_and_then_keeps_its_cache_where_releasing_it_would_not_suffice) {
+  ConnectionReading pinned = idle(1, 700, 90'000);
+  pinned.floor_bytes = pinned.cache_bytes;
+  use(760);
+  BOOST_TEST(look({pinned, idle(2, 60, 150)}) == "");  // above release_above, but not beyond the budget
+  BOOST_TEST(look({pinned, idle(2, 60, 1000)}) == "2 above release_above");
+  use(1020);  // beyond it
+  BOOST_TEST(look({pinned, idle(2, 60, 150)}) == "2 above release_above");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

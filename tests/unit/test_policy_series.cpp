@@ -82,7 +82,8 @@ std::string broken(const Settings& s, const Reading& r, const std::vector<Connec
       if (!pressed) return what + "no pressure";
     } else if (d.reason == "above memory_budget") {
       beyond = beyond || used > s.memory_budget_bytes + s.memory_budget_bytes / 16;
-      if (!c.running || !beyond) return what + "not needed";
+      const bool busy = c.running || c.idle_ms < s.idle_grace_ms / 10;
+      if (!busy || !beyond) return what + "not needed";
       if (used <= s.memory_budget_bytes && !pressed) return what + "back within the budget";
     } else {
       return what + "unknown reason";
@@ -91,13 +92,17 @@ std::string broken(const Settings& s, const Reading& r, const std::vector<Connec
     if (!c.running && c.idle_ms >= s.idle_grace_ms) kept -= c.cache_bytes;
     used -= c.cache_bytes;
   }
-  // What must have been done.
+  // What must have been done. Where it would not suffice, and the budget is not used up, the whole grace counts.
+  std::int64_t least = used;
+  for (const auto& [id, c] : left)
+    least -= !c.running && !c.released && c.cache_bytes > kCrumb ? c.cache_bytes : 0;
+  const bool urgent = least <= s.release_to_bytes || used > s.memory_budget_bytes;
   for (const auto& [id, c] : left) {
     const bool can = !c.running && !c.released && c.cache_bytes > kCrumb;
     if (can && s.idle_release_ms > 0 && c.idle_ms >= s.idle_release_ms) return "idle for long and kept";
     if (can && c.idle_ms >= s.idle_grace_ms && kept > s.idle_keep_bytes) return "idle ones keep too much";
     if (can && r.sqlite_bytes > s.release_above_bytes && used > s.release_to_bytes &&
-        c.idle_ms >= s.idle_grace_ms / 10) {
+        c.idle_ms >= (urgent ? s.idle_grace_ms / 10 : s.idle_grace_ms)) {
       return "above release_above and kept";
     }
   }

@@ -1,0 +1,167 @@
+// A connection's settings and neighbours: hooks, cache_size and temp_store, shared caches. All of it runs on the
+// connection's own thread.
+#include <string.h>
+
+#include "clock.hpp"
+#include "connection.hpp"
+#include "warden.hpp"
+
+namespace warden::ext {
+namespace {
+
+/// Virtual machine instructions between two calls of the progress handler: 3 % on operation-bound statements, nothing
+/// on scans (measured); more often costs more and gains nothing.
+constexpr int kProgressInstructions = 1000;
+/// A pragma that fails this often is given up.
+constexpr int kApplyAttempts = 8;
+
+/// True where the statement begins with the word. A hint: comments before it are not looked through.
+bool begins_with(const char* sql, const char* word) noexcept {
+  while (*sql == ' ' || *sql == '\t' || *sql == '\n' || *sql == '\r') ++sql;
+  return ::strncasecmp(sql, word, ::strlen(word)) == 0;
+}
+
+}  // namespace
+
+void SqliteConnection::heed(const char* sql) noexcept {
+  if (applied_any_ && begins_with(sql, "PRAGMA") && ::strpbrk(sql, "=(") != nullptr) {
+    // The host sets what the settings have set, as many do right after opening: the settings have the last word.
+    if (::strcasestr(sql, "cache_size") != nullptr) {
+      applied_cache_kib_.reset();
+      ask(kApply);
+    }
+    if (::strcasestr(sql, "temp_store") != nullptr) {
+      applied_temp_store_ = TempStore::keep;
+      ask(kApply);
+    }
+  }
+  // A database attached with a shared cache brings locks that others hold through their statements. A name that is
+  // bound can't be seen here, so it counts as one.
+  if (begins_with(sql, "ATTACH") && (host_.shares_caches() || ::strcasestr(sql, "cache=shared") != nullptr ||
+                                     ::strpbrk(sql, "?@$") != nullptr || ::strstr(sql, " :") != nullptr)) {
+    shared_cache_.store(true);
+  }
+}
+
+void SqliteConnection::take_hooks(Hooks wanted, bool opening) noexcept {
+  // A slot is taken while the connection opens or warden is loaded, and never given back or taken again: by then it may
+  // be the host's. Callbacks that are not wanted do nothing.
+  if (!host_.can().trace) wanted = Hooks::none;
+  if (opening) {
+    installed_ = wanted;
+    if (wanted != Hooks::none && api()->trace_v2(db_, SQLITE_TRACE_STMT | SQLITE_TRACE_PROFILE,
+                                                 &SqliteConnection::on_trace, this) != SQLITE_OK) {
+      installed_ = Hooks::none;
+    }
+    if (installed_ == Hooks::trace_and_progress) {
+      if (host_.can().progress) {
+        api()->progress_handler(db_, kProgressInstructions, &SqliteConnection::on_progress, this);
+      } else {
+        installed_ = Hooks::trace;
+      }
+    }
+  }
+  const Hooks before = taken_.load(std::memory_order_relaxed);
+  const Hooks now = std::min(wanted, installed_);
+  if (now == before) return;
+  if (now == Hooks::none) activity.forget(monotonic_ns());
+  if (before == Hooks::none && !opening) unseen_beginning_ = true;
+  taken_.store(now, std::memory_order_relaxed);
+}
+
+bool SqliteConnection::may_apply_after(sqlite3_stmt* statement) noexcept {
+  // SQL in the place of a statement's end must change nothing that the host could see. So not where the statement is
+  // still open (its host ends it early), or wrote (its WAL hook is yet to run), not inside a transaction, and not before
+  // the schema was read, since a pragma would then read it, and could wait for a lock.
+  return api()->stmt_busy(statement) == 0 && api()->stmt_readonly(statement) != 0 &&
+         api()->get_autocommit(db_) != 0 && status(SQLITE_DBSTATUS_SCHEMA_USED) > 0;
+}
+
+bool SqliteConnection::run_own(const char* sql) noexcept {
+  internal_ = true;
+  const int rc = api()->exec(db_, sql, nullptr, nullptr, nullptr);
+  if (rc != SQLITE_OK) api()->exec(db_, "", nullptr, nullptr, nullptr);  // its error is not the host's
+  internal_ = false;
+  return rc == SQLITE_OK;
+}
+
+bool SqliteConnection::has_temp_tables() noexcept {
+  sqlite3_stmt* found = nullptr;
+  internal_ = true;
+  bool any = true;
+  if (api()->prepare_v2(db_, "SELECT 1 FROM sqlite_temp_master LIMIT 1", -1, &found, nullptr) == SQLITE_OK) {
+    any = api()->step(found) != SQLITE_DONE;
+  }
+  api()->finalize(found);
+  internal_ = false;
+  return any;
+}
+
+bool SqliteConnection::own_apply(bool opening) noexcept {
+  const Settings now = Warden::instance().current();
+  take_hooks(now.hooks, false);
+  applied_any_ = now.cache_size_kib.has_value() || now.temp_store != TempStore::keep;
+  if (!applied_any_ || now.dry_run) return true;
+  bool done = true;
+  bool failed = false;
+  char sql[64];
+  if (now.cache_size_kib && applied_cache_kib_ != now.cache_size_kib) {
+    api()->xsnprintf(sizeof(sql), sql, "PRAGMA cache_size=-%lld",
+                     static_cast<long long>(*now.cache_size_kib));
+    if (run_own(sql)) {
+      applied_cache_kib_ = now.cache_size_kib;
+    } else {
+      done = !(failed = true);
+    }
+  }
+  if (now.temp_store != TempStore::keep && applied_temp_store_ != now.temp_store) {
+    api()->xsnprintf(sizeof(sql), sql, "PRAGMA temp_store=%d", static_cast<int>(now.temp_store) - 1);
+    if (!opening && has_temp_tables()) {
+      done = false;  // changing it drops them: later, when they are gone
+    } else if (run_own(sql)) {
+      applied_temp_store_ = now.temp_store;
+      // It made SQLite forget the schemas; read them now, while that is known to need no waiting, not in the host's
+      // next prepare.
+      if (!opening) run_own("SELECT 1 FROM sqlite_master LIMIT 1");
+    } else {
+      done = !(failed = true);
+    }
+  }
+  record_applied(done);
+  if (failed && ++apply_attempts_ >= kApplyAttempts) done = true;
+  if (done) apply_attempts_ = 0;
+  return done;
+}
+
+void SqliteConnection::record_applied(bool done) noexcept {
+  // Once for each outcome: a PRAGMA of the host that is overruled again and again is no news.
+  if (done == recorded_done_ && applied_cache_kib_ == recorded_cache_kib_ &&
+      applied_temp_store_ == recorded_temp_store_) {
+    return;
+  }
+  recorded_done_ = done;
+  recorded_cache_kib_ = applied_cache_kib_;
+  recorded_temp_store_ = applied_temp_store_;
+  Event event;
+  event.action = Action::apply;
+  event.connection_id = id;
+  event.label = label();
+  event.reason = done ? "settings" : "could not be applied yet";
+  Warden::instance().journal.record(event);
+}
+
+void SqliteConnection::find_shared_cache() noexcept {
+  // Two connections with one file object share a cache.
+  sqlite3_file* object = nullptr;
+  if (api()->file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &object) != SQLITE_OK || object == nullptr)
+    return;
+  file_object_ = object;
+  const std::int64_t other = host_.note_file(object, id);
+  if (other == 0) return;
+  shared_cache_.store(true);
+  if (const auto connection = Warden::instance().registry.find(other)) {
+    if (auto* sharing = dynamic_cast<SqliteConnection*>(connection.get())) sharing->shared_cache_.store(true);
+  }
+}
+
+}  // namespace warden::ext
