@@ -277,7 +277,7 @@ bool SqliteConnection::end_release_is_due(const Settings& now, std::int64_t now_
     end_pause_ns_ = kFirstPauseNs;
   } else if (Warden::instance().sqlite_bytes() <= now.release_above_bytes) {
     if (now_ns - released_ns.load(std::memory_order_relaxed) < end_pause_ns_) return false;
-    end_pause_ns_ = std::min(end_pause_ns_ * 2, kLongestPauseNs);
+    end_pause_ns_ = std::clamp(end_pause_ns_ * 2, kFirstPauseNs, kLongestPauseNs);
   }
   return true;
 }

@@ -81,7 +81,8 @@ constexpr std::array<SettingSpec, kCount> kSpecs{{
     {"pressure", Kind::boolean, "", "1", "", 0, 1, "process",
      "react to memory pressure as the kernel and $MEMORY_PRESSURE_WATCH tell it"},
     {"hooks", Kind::word, "", "trace", "none|trace|trace+progress", 0, 0, "connection",
-     "what is taken on each connection: nothing, statement start and end, or also the progress handler"},
+     "what is taken on each connection when it opens: nothing, statement start and end, or also the progress "
+     "handler"},
     {"show_sql", Kind::word, "", "normalized", "normalized|full|none", 0, 0, "process",
      "statements in tables: literals shown as ?, in full, or not at all"},
     {"history", Kind::rows, "rows", "3600", "", 1, 1'000'000, "process", "rows kept of warden_samples"},

@@ -1,0 +1,110 @@
+// The host as if warden were not there: its callbacks, its errors, its waiting, its own functions.
+#include <boost/test/unit_test.hpp>
+
+#include "host.hpp"
+
+namespace warden::test {
+
+struct Quiet {
+  Quiet() { db.load().rows("SELECT warden_reset()"); }
+  ~Quiet() { db.rows("SELECT warden_reset()"); }
+  TempDir dir;
+  Db db;
+};
+
+BOOST_FIXTURE_TEST_SUITE(transparency, Quiet)
+
+BOOST_AUTO_TEST_CASE(a_setting_to_be_applied_never_waits_for_a_lock) {
+  const Db owner(dir.file("a.db"));
+  owner.rows("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+  const Db other(dir.file("a.db"));
+  static int waited = 0;
+  waited = 0;
+  sqlite3_busy_handler(
+      other.get(), [](void*, int) { return ++waited, 0; }, nullptr);
+  owner.rows("BEGIN EXCLUSIVE");
+  db.rows("SELECT warden_set('cache_size', '8MiB'), warden_set('temp_store', 'file')");
+  for (int i = 0; i < 10; ++i) BOOST_TEST(other.one("SELECT 1") == "1");
+  BOOST_TEST(waited == 0);
+  BOOST_TEST(sqlite3_errcode(other.get()) == SQLITE_OK);
+  owner.rows("COMMIT");
+  other.rows("SELECT * FROM t");
+  BOOST_TEST(other.one("PRAGMA cache_size") == "-8192");
+  BOOST_TEST(waited == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_wal_hook_that_fails_fails_the_commit) {
+  const Db other(dir.file("w.db"));
+  other.rows("PRAGMA journal_mode = WAL; CREATE TABLE t(x)");
+  sqlite3_wal_hook(
+      other.get(), [](void*, sqlite3*, const char*, int) { return SQLITE_IOERR; }, nullptr);
+  db.rows("SELECT warden_set('cache_size', '8MiB'), warden_set('temp_store', 'file')");
+  sqlite3_stmt* insert = nullptr;
+  sqlite3_prepare_v2(other.get(), "INSERT INTO t VALUES (1)", -1, &insert, nullptr);
+  sqlite3_step(insert);
+  BOOST_TEST(sqlite3_finalize(insert) == SQLITE_IOERR);
+}
+
+BOOST_AUTO_TEST_CASE(the_last_error_is_the_hosts_own) {
+  const Db other(dir.file("e.db"));
+  other.rows("CREATE TABLE t(x UNIQUE); INSERT INTO t VALUES (1)");
+  db.rows("SELECT warden_set('cache_size', '8MiB'), warden_set('temp_store', 'file')");
+  BOOST_TEST(other.error("INSERT INTO t VALUES (1)") == "UNIQUE constraint failed: t.x");
+  BOOST_TEST(sqlite3_extended_errcode(other.get()) == SQLITE_CONSTRAINT_UNIQUE);
+  sqlite3_stmt* select = nullptr;
+  sqlite3_prepare_v2(other.get(), "SELECT x FROM t", -1, &select, nullptr);
+  while (sqlite3_step(select) == SQLITE_ROW) {
+  }
+  BOOST_TEST(std::string(sqlite3_errmsg(other.get())) == "no more rows available");
+  sqlite3_finalize(select);
+  BOOST_TEST(other.one("PRAGMA cache_size") == "-8192");
+}
+
+BOOST_AUTO_TEST_CASE(a_host_may_define_our_functions_anew) {
+  const Db other;
+  const std::string id = other.one("SELECT warden_connection_id()");
+  sqlite3_create_function(
+      other.get(), "warden_connection_id", 0, SQLITE_UTF8, nullptr,
+      [](sqlite3_context* context, int, sqlite3_value**) { sqlite3_result_int(context, 7); }, nullptr,
+      nullptr);
+  BOOST_TEST(other.one("SELECT warden_connection_id()") == "7");
+  BOOST_TEST(db.number("SELECT count(*) FROM warden_connections WHERE connection_id = " + id) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_statement_that_sqlite_prepares_anew_is_no_lost_hook) {
+  const Db other(dir.file("r.db"));
+  other.rows("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+  const std::string id = other.one("SELECT warden_connection_id()");
+  sqlite3_stmt* select = nullptr;
+  sqlite3_prepare_v2(other.get(), "SELECT x, warden_label('again') FROM t", -1, &select, nullptr);
+  BOOST_TEST(sqlite3_step(select) == SQLITE_ROW);
+  sqlite3_reset(select);
+  Db(dir.file("r.db")).rows("CREATE TABLE more(y)");  // the schema changes under it
+  BOOST_TEST(sqlite3_step(select) == SQLITE_ROW);
+  sqlite3_finalize(select);
+  BOOST_TEST(db.one("SELECT label, hooks FROM warden_connections WHERE connection_id = " + id) ==
+             "again|trace");
+}
+
+BOOST_AUTO_TEST_CASE(a_series_of_long_statements_without_a_mutex_keeps_its_cache_within_the_limits) {
+  make_table(dir.file("t.db"), 40);
+  db.rows("SELECT warden_set('memory_budget', '400MB')");
+  const Db other(dir.file("t.db"), SQLITE_OPEN_NOMUTEX);
+  const std::string id = other.one("SELECT warden_connection_id()");
+  other.rows("PRAGMA cache_size = 1000000000");
+  const std::string longish = "SELECT sum(length(a.x)) FROM t a, (SELECT 1 UNION SELECT 2 UNION SELECT 3)";
+  for (int i = 0; i < 20; ++i) other.rows(longish);
+  BOOST_TEST(db.number("SELECT releases FROM warden_connections WHERE connection_id = " + id) < 10);
+}
+
+BOOST_AUTO_TEST_CASE(a_database_attached_with_a_shared_cache_makes_a_connection_untouchable) {
+  const Db other;
+  const std::string id = other.one("SELECT warden_connection_id()");
+  BOOST_TEST(db.one("SELECT warden_release(" + id + ") IS NULL") == "0");
+  other.rows("ATTACH 'file:" + dir.file("s.db") + "?cache=shared' AS s");
+  BOOST_TEST(db.one("SELECT warden_release(" + id + ") IS NULL") == "1");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace warden::test
