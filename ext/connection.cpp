@@ -72,7 +72,7 @@ void SqliteConnection::install(bool opening) {
   // Loaded into a connection that has not read its schema yet: a pragma would read it now, and could wait for a lock.
   const bool at_once =
       opening || (status(SQLITE_DBSTATUS_SCHEMA_USED) > 0 && api()->get_autocommit(db_) != 0);
-  if (!at_once || !own_apply(opening)) ask(kApply);
+  if (has_to_apply() && (!at_once || !own_apply(opening))) ask(kApply);
   Warden& warden = Warden::instance();
   warden.apply_limits(warden.current());
   warden.watchdog().ensure_running();
@@ -239,7 +239,8 @@ void SqliteConnection::settle(sqlite3_stmt* statement, std::int64_t now_ns,
                               std::int64_t elapsed_ns) noexcept {
   Warden& warden = Warden::instance();
   const Settings now = warden.current();
-  if (is_asked(kApply) && may_apply_after(statement) && own_apply(false)) take_back(kApply);
+  if (is_asked(kApply) && (!has_to_apply() || may_apply_after(statement)) && own_apply(false))
+    take_back(kApply);
   if (shares_cache()) return;
   own_measure(Depth::cache);
   const std::int64_t cache = figures.cache_bytes.load(std::memory_order_relaxed);

@@ -68,6 +68,7 @@ class SqliteConnection final : public Connection {
   bool runs_again() noexcept;
   void heed(const char* sql) noexcept;
   void take_hooks(Hooks wanted, bool opening) noexcept;
+  bool has_to_apply() noexcept;
   bool may_apply_after(sqlite3_stmt* statement) noexcept;
   void record_applied(bool done) noexcept;
   void find_shared_cache() noexcept;

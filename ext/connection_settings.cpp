@@ -17,6 +17,8 @@ constexpr int kApplyAttempts = 8;
 
 /// True where the statement begins with the word. A hint: comments before it are not looked through.
 bool begins_with(const char* sql, const char* word) noexcept {
+  if (((*sql ^ *word) & 0x5F) != 0 && *sql > ' ')
+    return false;  // the usual case, at the price of a comparison
   while (*sql == ' ' || *sql == '\t' || *sql == '\n' || *sql == '\r') ++sql;
   return ::strncasecmp(sql, word, ::strlen(word)) == 0;
 }
@@ -75,6 +77,11 @@ bool SqliteConnection::may_apply_after(sqlite3_stmt* statement) noexcept {
   // the schema was read, since a pragma would then read it, and could wait for a lock.
   return api()->stmt_busy(statement) == 0 && api()->stmt_readonly(statement) != 0 &&
          api()->get_autocommit(db_) != 0 && status(SQLITE_DBSTATUS_SCHEMA_USED) > 0;
+}
+
+bool SqliteConnection::has_to_apply() noexcept {
+  const Settings now = Warden::instance().current();
+  return now.cache_size_kib.has_value() || now.temp_store != TempStore::keep;
 }
 
 bool SqliteConnection::run_own(const char* sql) noexcept {
