@@ -172,7 +172,9 @@ void SqliteConnection::own_measure(Depth depth) noexcept {
   const auto publish = [](std::atomic<std::int64_t>& figure, std::int64_t value) {
     figure.store(value, std::memory_order_relaxed);
   };
-  publish(figures.cache_bytes, status(SQLITE_DBSTATUS_CACHE_USED));
+  const std::int64_t cache = status(SQLITE_DBSTATUS_CACHE_USED);
+  publish(figures.cache_bytes, cache);
+  if (cache < floor_bytes.load(std::memory_order_relaxed)) publish(floor_bytes, cache);
   // Use of the cache that no statement explains: no hook is in place, or SQLite did not tell it (a statement prepared
   // anew after a change of the schema, or stepped again after SQLITE_BUSY).
   const std::int64_t traffic = status(SQLITE_DBSTATUS_CACHE_HIT) + status(SQLITE_DBSTATUS_CACHE_MISS);
@@ -196,7 +198,9 @@ std::int64_t SqliteConnection::own_give_back() noexcept {
   api()->db_release_memory(db_);
   own_measure(Depth::cache);
   const std::int64_t after = figures.cache_bytes.load(std::memory_order_relaxed);
-  floor_bytes.store(after, std::memory_order_relaxed);
+  // What a statement or a transaction pins now may be had when it is over; what an idle connection keeps may not.
+  const bool lasting = !activity.running() && api()->get_autocommit(db_) != 0;
+  floor_bytes.store(lasting ? after : 0, std::memory_order_relaxed);
   return before - after;
 }
 

@@ -164,6 +164,19 @@ BOOST_AUTO_TEST_CASE(without_hooks_the_thread_alone_releases_again_and_again) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(what_a_transaction_pinned_is_released_when_it_is_over) {
+  watcher.rows(
+      "SELECT warden_set('memory_budget', '256MB'), warden_set('idle_grace_ms', 100), "
+      "warden_set('sample_interval_ms', 20)");
+  const Db db = hoarder(dir.file("t.db"));
+  const std::string id = db.one("SELECT warden_connection_id()");
+  db.rows("BEGIN; UPDATE t SET x = x || 'y'");
+  BOOST_TEST(watcher.one("SELECT warden_release(" + id + ") IS NULL") == "0");  // leaves the changed pages
+  BOOST_TEST(cache_of(watcher, id) > 40 * kMB);
+  db.rows("COMMIT");
+  BOOST_TEST(eventually([&] { return cache_of(watcher, id) < kMB; }));
+}
+
 BOOST_AUTO_TEST_CASE(dry_run_decides_and_records_and_does_not_act) {
   watcher.rows(
       "SELECT warden_set('dry_run', 1), warden_set('memory_budget', '256MB'), warden_set('idle_grace_ms', "
