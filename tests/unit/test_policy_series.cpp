@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "../../watchdog/policy.hpp"
+#include "policy_fixture.hpp"
 
 using warden::ConnectionReading;
 using warden::Decision;
@@ -13,29 +13,9 @@ using warden::PolicyMemory;
 using warden::Reading;
 using warden::Settings;
 
+using namespace warden::test;
+
 namespace {
-
-constexpr std::int64_t kMiB = std::int64_t{1} << 20;
-constexpr std::int64_t kCrumb = 64 * 1024;
-constexpr std::int64_t kNever = 1'000'000'000;
-
-Settings standard_settings() {
-  warden::SettingsStore store;
-  store.set("memory_budget", "1000MiB");
-  store.set("release_above", "750MiB");
-  store.set("release_to", "500MiB");
-  store.set("idle_keep", "100MiB");
-  store.set("trim_above", "32MiB");
-  return store.resolve(0);
-}
-
-ConnectionReading idle(std::int64_t id, std::int64_t mib, std::int64_t idle_ms) {
-  return {id, mib * kMiB, idle_ms, kNever, false, false, true, false};
-}
-
-ConnectionReading busy(std::int64_t id, std::int64_t mib, std::int64_t asked_ago_ms = kNever) {
-  return {id, mib * kMiB, 0, asked_ago_ms, true, false, true, false};
-}
 
 struct Fixture {
   Settings settings = standard_settings();
