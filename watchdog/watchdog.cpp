@@ -1,15 +1,11 @@
 #include "watchdog.hpp"
 
 #include <poll.h>
-#include <signal.h>
-#include <time.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <limits>
-#include <memory>
 
 #include "clock.hpp"
 #include "registry.hpp"
@@ -19,8 +15,6 @@
 namespace warden {
 namespace {
 
-/// Enough for a look, and small beside the budget: what is touched of it is what counts. Sanitizers need more.
-constexpr std::size_t kStackBytes = 512 * 1024;
 /// An unhurried wake-up does not shorten the time between two looks below this.
 constexpr std::int64_t kUnhurriedMs = 50;
 /// How often the cgroup is looked for anew: a service manager may move the process.
@@ -32,42 +26,10 @@ constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max() / 2;
 
 }  // namespace
 
-Watchdog::~Watchdog() { stop_for_good(); }
+bool Watchdog::wanted() noexcept { return warden_.current().watchdog; }
 
-bool Watchdog::ensure_running() noexcept {
-  if (running()) return true;
-  const std::lock_guard held(control_lock_);
-  if (ended_for_good_ || !warden_.current().watchdog) return running();
-  // Who turns it on goes on: this, or a thread that was about to end (see run).
-  bool on = false;
-  if (!running_.compare_exchange_strong(on, true)) return true;
-  if (joinable_) {
-    ::pthread_join(thread_, nullptr);  // it has ended by itself, or is about to return
-    joinable_ = false;
-  }
-  stop_.store(false);
-  watch_pressure();  // here, since only the caller's thread may read the environment
-  pthread_attr_t attributes;
-  ::pthread_attr_init(&attributes);
-  ::pthread_attr_setstacksize(&attributes, kStackBytes);
-  // The thread inherits the mask: no signal of the host's is ever delivered to it.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  start_error_ = ::pthread_create(&thread_, &attributes, &thread_main, this);
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  ::pthread_attr_destroy(&attributes);
-  joinable_ = start_error_ == 0;
-  if (!joinable_) {
-    const std::lock_guard looking(tick_lock_);
-    pressure_.close();
-    running_.store(false);
-  }
-  return joinable_;
-}
-
-void Watchdog::watch_pressure() noexcept {
+void Watchdog::starting() noexcept {
+  // Here, since only the thread that starts it may read the environment.
   try {
     const std::string path = warden_.pressure_path();
     const std::lock_guard held(tick_lock_);
@@ -77,33 +39,19 @@ void Watchdog::watch_pressure() noexcept {
   }
 }
 
-void* Watchdog::thread_main(void* self) {
-  ::pthread_setname_np(::pthread_self(), "warden");
-  static_cast<Watchdog*>(self)->run();
-  return nullptr;
-}
-
-void Watchdog::run() noexcept {
-  bool on = true;
-  while (on) {
-    while (!stop_.load(std::memory_order_acquire)) {
-      const std::int64_t wait_ms = tick();
-      if (!warden_.current().watchdog) break;
-      sleep(wait_ms);
-    }
-    // Whoever switched the setting off and on again may still have seen us run: so it is looked at once more.
-    running_.store(false);
-    bool taken = false;
-    on = !stop_.load() && warden_.current().watchdog && running_.compare_exchange_strong(taken, true);
-  }
+void Watchdog::ended() noexcept {
   const std::lock_guard held(tick_lock_);
   pressure_.close();
 }
 
-void Watchdog::sleep(std::int64_t wait_ms) noexcept {
+std::int64_t Watchdog::look_and_tell_next_ns() noexcept {
+  const std::int64_t wait_ms = tick();
+  return last_look_ns_.load(std::memory_order_relaxed) + wait_ms * 1'000'000;
+}
+
+void Watchdog::sleep_until(std::int64_t until_ns) noexcept {
   const std::int64_t looked_ns = last_look_ns_.load(std::memory_order_relaxed);
-  const std::int64_t until_ns = looked_ns + wait_ms * 1'000'000;
-  while (!stop_.load(std::memory_order_acquire)) {
+  while (!stopping()) {
     {
       std::unique_lock held(sleep_lock_);
       const std::int64_t now_ns = monotonic_ns();
@@ -125,26 +73,6 @@ bool Watchdog::pressure_signalled() noexcept {
   if (watched.fd < 0 || ::poll(&watched, 1, 0) <= 0) return false;
   pressure_signal_ = pressure_.consume(watched.revents) || pressure_signal_;
   return pressure_signal_;
-}
-
-void Watchdog::wake(bool urgent) noexcept {
-  {
-    const std::lock_guard held(sleep_lock_);
-    if (woken_ && (woken_urgently_ || !urgent)) return;
-    woken_ = true;
-    woken_urgently_ = woken_urgently_ || urgent;
-  }
-  wake_up_.notify_one();
-}
-
-void Watchdog::stop_for_good() noexcept {
-  const std::lock_guard held(control_lock_);
-  ended_for_good_ = true;
-  if (!joinable_) return;
-  stop_.store(true, std::memory_order_release);
-  wake(true);
-  ::pthread_join(thread_, nullptr);
-  joinable_ = false;
 }
 
 std::int64_t Watchdog::tick() noexcept {
@@ -281,10 +209,9 @@ void Watchdog::sample(const Settings& settings, const Reading& reading,
 std::string Watchdog::status() {
   if (running()) return "the thread \"warden\" runs";
   if (!warden_.current().watchdog) return "switched off by the setting watchdog";
-  const std::lock_guard held(control_lock_);
-  if (start_error_ != 0)
-    return "the thread could not be started: " + std::string(std::strerror(start_error_));
-  return ended_for_good_ ? "the process is exiting" : "not started yet";
+  if (const int error = start_error(); error != 0)
+    return "the thread could not be started: " + std::string(std::strerror(error));
+  return ended_for_good() ? "the process is exiting" : "not started yet";
 }
 
 std::string Watchdog::pressure_status() {
@@ -292,35 +219,17 @@ std::string Watchdog::pressure_status() {
   return pressure_.status();
 }
 
-std::int64_t Watchdog::cpu_ns() noexcept {
-  const std::lock_guard held(control_lock_);
-  clockid_t clock{};
-  timespec used{};
-  if (!joinable_ || !running() || ::pthread_getcpuclockid(thread_, &clock) != 0 ||
-      ::clock_gettime(clock, &used) != 0) {
-    return 0;
-  }
-  return std::int64_t{used.tv_sec} * 1'000'000'000 + used.tv_nsec;
-}
-
 void Watchdog::lock_for_fork() noexcept {
-  control_lock_.lock();
+  lock_control_for_fork();
   tick_lock_.lock();
-  sleep_lock_.lock();
+  lock_sleep_for_fork();
 }
 
 void Watchdog::unlock_after_fork(bool in_child) noexcept {
-  if (in_child) {
-    // The thread stayed behind with the parent, and so did what it slept on.
-    joinable_ = false;
-    running_.store(false, std::memory_order_release);
-    std::construct_at(&wake_up_);  // the parent's thread counts as waiting on this copy
-    woken_ = woken_urgently_ = false;
-    pressure_.close();
-  }
-  sleep_lock_.unlock();
+  if (in_child) pressure_.close();
+  unlock_sleep_after_fork(in_child);
   tick_lock_.unlock();
-  control_lock_.unlock();
+  unlock_control_after_fork();
 }
 
 }  // namespace warden
