@@ -11,17 +11,6 @@
 namespace warden::ext {
 namespace {
 
-/// A statement that ran this long is worth a look at what it left behind: the look costs about 2 us.
-constexpr std::int64_t kLongStatementNs = 20'000'000;
-/// Less than this in a cache is what an open connection has anyway.
-constexpr std::int64_t kCrumbBytes = 64 * 1024;
-/// A connection that only its own thread may measure is measured at least this often while it is used.
-constexpr std::int64_t kOwnMeasureNs = 1'000'000'000;
-/// How long a cache released at the end of a statement is then left alone if the next statement follows at once; doubled
-/// each time up to the second.
-constexpr std::int64_t kFirstPauseNs = 1'000'000'000;
-constexpr std::int64_t kLongestPauseNs = 60'000'000'000;
-
 /// A function that nobody calls: its destructor tells of the connection's end. It has a name of its own, so that a host
 /// which defines one of our functions anew does not end the watch.
 std::optional<std::int64_t> warden_on_close() { return std::nullopt; }
@@ -31,8 +20,11 @@ std::optional<std::int64_t> warden_on_close() { return std::nullopt; }
 SqliteConnection::SqliteConnection(Host& host, sqlite3* db, std::string file_name)
     : Connection(Warden::instance().registry.next_id(), db, std::move(file_name)),
       host_(host),
+      warden_(Warden::instance()),
       db_(db),
-      mutex_(host.can().mutexes ? host.api()->db_mutex(db) : nullptr) {}
+      mutex_(host.can().mutexes ? host.api()->db_mutex(db) : nullptr) {
+  statements.use(warden_.statements);
+}
 
 void SqliteConnection::enrol(Host& host, sqlite3* db, bool opening) {
   Warden& warden = Warden::instance();
@@ -81,6 +73,7 @@ void SqliteConnection::install(bool opening) {
 void SqliteConnection::on_close(void* self) noexcept {
   auto* connection = static_cast<SqliteConnection*>(self);
   const std::shared_ptr<SqliteConnection> last = std::move(connection->self_);
+  connection->activity.forget(monotonic_ns());  // waits for who interrupts it just now
   {
     // Waits for a release by another thread to finish, at most; that thread holds the connection's mutex too, so where
     // there is one, nobody is here.
@@ -134,10 +127,11 @@ bool SqliteConnection::try_measure(Depth depth) noexcept {
   const TriedMutex inside(api(), mutex_);
   if (!inside) return false;
   if (activity.running() && !has_busy_statement()) {
-    // Its end was not told: the host has put its own trace callback in our place while it ran.
+    // Its end was not told: it came to nothing, or the host has put its own trace callback in our place while it ran.
+    if (!activity.suspended()) lost_.store(true, std::memory_order_relaxed);
     activity.forget(monotonic_ns());
-    lost_.store(true, std::memory_order_relaxed);
   }
+  judge();
   own_measure(depth);
   return true;
 }
@@ -156,6 +150,11 @@ std::optional<std::int64_t> SqliteConnection::try_release() noexcept {
   const TriedMutex inside(api(), mutex_);
   if (!inside) return std::nullopt;
   return own_give_back();
+}
+
+bool SqliteConnection::interrupt(std::int64_t seq, bool writers) noexcept {
+  // No lock: as long as a statement is running the handle can't be closed, and it can't end meanwhile.
+  return activity.interrupt(seq, writers, [this] { api()->interruptx(db_); });
 }
 
 // ---- inside the connection
@@ -202,121 +201,6 @@ std::int64_t SqliteConnection::own_give_back() noexcept {
   const bool lasting = !activity.running() && api()->get_autocommit(db_) != 0;
   floor_bytes.store(lasting ? after : 0, std::memory_order_relaxed);
   return before - after;
-}
-
-int SqliteConnection::on_trace(unsigned what, void* self, void* statement, void* detail) noexcept {
-  auto& connection = *static_cast<SqliteConnection*>(self);
-  if (connection.internal_ || connection.taken_.load(std::memory_order_relaxed) == Hooks::none) return 0;
-  if (what == SQLITE_TRACE_STMT) {
-    connection.began(static_cast<sqlite3_stmt*>(statement), static_cast<const char*>(detail));
-  } else {
-    connection.ended(static_cast<sqlite3_stmt*>(statement), *static_cast<const sqlite3_int64*>(detail));
-  }
-  return 0;
-}
-
-void SqliteConnection::began(sqlite3_stmt* statement, const char* sql) noexcept {
-  // The start of a trigger, or of a statement run by a function, comes with another text: those belong to their
-  // outermost statement.
-  if (sql != api()->sql(statement)) return;
-  unseen_beginning_ = false;
-  if (lost_.load(std::memory_order_relaxed)) lost_.store(false, std::memory_order_relaxed);
-  heed(sql);
-  activity.begin(statement, sql, monotonic_ns());
-}
-
-void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noexcept {
-  const std::int64_t now_ns = monotonic_ns();
-  std::int64_t elapsed_ns = activity.end(statement, now_ns);
-  if (activity.depth() > 0) return;
-  if (elapsed_ns < 0)
-    elapsed_ns = told_ns;  // its beginning was not told: SQLite's own clock, in milliseconds
-  activity.set_in_transaction(api()->get_autocommit(db_) == 0);
-  const bool unmeasured =
-      !touchable() && now_ns - figures.sampled_ns.load(std::memory_order_relaxed) > kOwnMeasureNs;
-  if (is_asked_anything() || elapsed_ns >= kLongStatementNs || unmeasured)
-    settle(statement, now_ns, elapsed_ns);
-  ended_before_ns_ = now_ns;
-}
-
-void SqliteConnection::settle(sqlite3_stmt* statement, std::int64_t now_ns,
-                              std::int64_t elapsed_ns) noexcept {
-  Warden& warden = Warden::instance();
-  const Settings now = warden.current();
-  if (is_asked(kApply) && (!has_to_apply() || may_apply_after(statement)) && own_apply(false))
-    take_back(kApply);
-  if (shares_cache()) return;
-  own_measure(Depth::cache);
-  const std::int64_t cache = figures.cache_bytes.load(std::memory_order_relaxed);
-  Cause cause;
-  FixedText<62> reason;
-  if (is_asked(kRelease)) {
-    reason = ask_reason();
-    cause = {reason.view(), cache, kUnknown};
-  } else if (!touchable() && elapsed_ns >= kLongStatementNs && cache > now.idle_keep_bytes &&
-             end_release_is_due(now, now_ns, elapsed_ns)) {
-    // Nobody can release it later: what a long statement leaves beyond idle_keep goes back at its end.
-    cause = {"end of statement", cache, now.idle_keep_bytes};
-  }
-  bool released = false;
-  if (!cause.reason.empty()) {
-    take_back(kRelease);
-    if (now.dry_run) {
-      release(warden, *this, cause, true);
-    } else if (cache > kCrumbBytes) {
-      release_own(warden, *this, cause, [this] { return own_give_back(); });
-      released = true;
-    }
-  }
-  if (elapsed_ns >= kLongStatementNs) warden.note_freed();
-  warden.watchdog().ensure_running();
-  if (released || elapsed_ns >= kLongStatementNs) warden.watchdog().wake(released);
-}
-
-bool SqliteConnection::end_release_is_due(const Settings& now, std::int64_t now_ns,
-                                          std::int64_t elapsed_ns) noexcept {
-  // A series of long statements needs its cache: within the limits it is released ever more rarely, not each time.
-  const bool in_series =
-      ended_before_ns_ != 0 && now_ns - elapsed_ns - ended_before_ns_ < now.idle_grace_ms * 1'000'000;
-  if (!in_series) {
-    end_pause_ns_ = kFirstPauseNs;
-  } else if (Warden::instance().sqlite_bytes() <= now.release_above_bytes) {
-    if (now_ns - released_ns.load(std::memory_order_relaxed) < end_pause_ns_) return false;
-    end_pause_ns_ = std::clamp(end_pause_ns_ * 2, kFirstPauseNs, kLongestPauseNs);
-  }
-  return true;
-}
-
-int SqliteConnection::on_progress(void* self) noexcept {
-  auto& connection = *static_cast<SqliteConnection*>(self);
-  if (connection.internal_ ||
-      connection.taken_.load(std::memory_order_relaxed) != Hooks::trace_and_progress ||
-      !connection.is_asked(kRelease) || connection.shares_cache()) {
-    return 0;
-  }
-  const FixedText<62> reason = connection.ask_reason();
-  connection.take_back(kRelease);
-  release_own(Warden::instance(), connection, {reason.view(), kUnknown, kUnknown},
-              [&] { return connection.own_give_back(); });
-  Warden::instance().watchdog().wake(true);
-  return 0;
-}
-
-void SqliteConnection::own_call() noexcept {
-  if (!internal_ && activity.depth() == 0 && taken_.load(std::memory_order_relaxed) != Hooks::none &&
-      !unseen_beginning_ && !runs_again()) {
-    // A statement runs, and its beginning was not told: the host has put its own trace callback in our place.
-    lost_.store(true, std::memory_order_relaxed);
-  }
-  Warden::instance().watchdog().ensure_running();
-}
-
-bool SqliteConnection::runs_again() noexcept {
-  // SQLite tells the beginning of a statement once, even if it then prepares it anew and begins again.
-  for (sqlite3_stmt* s = api()->next_stmt(db_, nullptr); s != nullptr; s = api()->next_stmt(db_, s)) {
-    if (api()->stmt_busy(s) != 0 && api()->stmt_status(s, SQLITE_STMTSTATUS_REPREPARE, 0) > 0) return true;
-  }
-  return false;
 }
 
 }  // namespace warden::ext

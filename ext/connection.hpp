@@ -45,6 +45,7 @@ class SqliteConnection final : public Connection {
   bool touchable() const noexcept override { return serialized() && !shares_cache() && host_.can().mutexes; }
   bool try_measure(Depth depth) noexcept override;
   std::optional<std::int64_t> try_release() noexcept override;
+  bool interrupt(std::int64_t seq, bool writers) noexcept override;
 
   // The connection's own thread only.
   void own_measure(Depth depth) noexcept;
@@ -63,7 +64,14 @@ class SqliteConnection final : public Connection {
 
   void began(sqlite3_stmt* statement, const char* sql) noexcept;
   void ended(sqlite3_stmt* statement, std::int64_t told_ns) noexcept;
-  void settle(sqlite3_stmt* statement, std::int64_t now_ns, std::int64_t elapsed_ns) noexcept;
+  bool came_to_nothing(sqlite3_stmt* statement) noexcept;
+  int count(sqlite3_stmt* statement, Activity::Ended& run, const StatementCounters& after, std::int64_t now_ns,
+            std::int64_t told_ns) noexcept;
+  void judge() noexcept;
+  void settle(sqlite3_stmt* statement, std::int64_t now_ns, std::int64_t elapsed_ns, bool cancelled) noexcept;
+  bool progress() noexcept;
+  StatementCounters counters(sqlite3_stmt* statement) const noexcept;
+  std::int32_t runs(sqlite3_stmt* statement) const noexcept;
   bool end_release_is_due(const Settings& now, std::int64_t now_ns, std::int64_t elapsed_ns) noexcept;
   bool runs_again() noexcept;
   void heed(const char* sql) noexcept;
@@ -78,6 +86,7 @@ class SqliteConnection final : public Connection {
   std::int64_t status(int what) noexcept;
 
   Host& host_;
+  Warden& warden_;
   sqlite3* db_;
   sqlite3_mutex* mutex_;
   std::atomic<const void*> file_object_{nullptr};  // SQLite's, to be compared only
@@ -97,6 +106,8 @@ class SqliteConnection final : public Connection {
   bool unseen_beginning_ = true;   // hooks were taken while a statement ran: its beginning was not seen
   Hooks installed_ = Hooks::none;  // the slots that were filled; taken_ says what is heeded of them
   std::int64_t ended_before_ns_ = 0;
+  std::int64_t held_at_end_ = -1;  // bytes of the cache when the last long statement ended
+  int unjudged_ = -1;              // the slot of the last statement, as long as it is not known how it ended
   std::int64_t end_pause_ns_ = 0;
   bool applied_any_ = false;  // cache_size or temp_store is not "keep"
   std::optional<std::int64_t> applied_cache_kib_;

@@ -1,4 +1,5 @@
-// The functions that act and tell: warden_release, warden_trim, warden_label, warden_set and so on.
+// The functions that act and tell: warden_release, warden_trim, warden_label, warden_set and so on; those about deadlines
+// are in functions_cancel.cpp.
 //
 //   SELECT warden_release();            -- bytes that this connection gave back
 //   SELECT warden_release('idle');      -- bytes that all idle connections gave back
@@ -18,6 +19,7 @@
 #include "connection.hpp"
 #include "error.hpp"
 #include "function.hpp"
+#include "functions.hpp"
 #include "relief.hpp"
 #include "units.hpp"
 #include "version.hpp"
@@ -258,12 +260,17 @@ int install_function(SqliteConnection& connection) noexcept {
 std::span<const Installer> function_installers() noexcept {
   constexpr int kActs = SQLITE_DIRECTONLY;
   constexpr int kPure = SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC;
-  static constexpr std::array<Installer, 12> kAll{
+  static constexpr std::array<Installer, 17> kAll{
       install_function<"warden_connection_id", &warden_connection_id, SQLITE_INNOCUOUS>,
       install_function<"warden_release", &warden_release_own, kActs>,
       install_function<"warden_release", &warden_release, kActs, "connection_id">,
       install_function<"warden_trim", &warden_trim, kActs>,
       install_function<"warden_label", &warden_label, kActs, "label">,
+      install_function<"warden_timeout", &warden_timeout_get, kActs>,
+      install_function<"warden_timeout", &warden_timeout_set, kActs, "ms">,
+      install_function<"warden_cancel", &warden_cancel, kActs, "connection_id">,
+      install_function<"warden_cancel", &warden_cancel_one, kActs, "connection_id", "statement_seq">,
+      install_function<"warden_statements_reset", &warden_statements_reset, kActs>,
       install_function<"warden_get", &warden_get, kActs, "name">,
       install_function<"warden_set", &warden_set, kActs, "name", "value">,
       install_function<"warden_reset", &warden_reset, kActs>,

@@ -4,7 +4,8 @@
 //
 // Reading it never waits: what can't be measured now (a busy connection, or one that only its own thread may touch) is
 // the last that was known, sampled_ago_ms old. state: idle, active, 'idle in transaction'. sql is the running or the
-// last statement, as show_sql says. The figures of a connection with a shared cache are not measured. hooks: none,
+// last statement, as show_sql says; deadline_ms is what it may take from its beginning (elapsed_ms beyond it: it was
+// cancelled, and has not noticed yet), NULL without a deadline. The figures of a connection with a shared cache are not measured. hooks: none,
 // trace, trace+progress, or lost where the host has set its own trace callback after warden.
 #include <array>
 
@@ -110,6 +111,7 @@ struct ConnectionsTable : OwnTable {
       const std::int64_t until_ns = now.running ? now_ns : now.ended_ns;
       r.elapsed_ms = std::max<std::int64_t>(0, until_ns - now.started_ns) / 1'000'000;
     }
+    if (now.timeout_ns != 0) r.deadline_ms = now.timeout_ns / 1'000'000;
     r.in_transaction = now.in_transaction;
     r.idle_ms = c.idle_ms(now_ns);
     r.cache_bytes = known(c.figures.cache_bytes);

@@ -34,6 +34,7 @@ int install_memory(SqliteConnection& connection) noexcept;
 int install_connections(SqliteConnection& connection) noexcept;
 int install_events(SqliteConnection& connection) noexcept;
 int install_samples(SqliteConnection& connection) noexcept;
+int install_statements(SqliteConnection& connection) noexcept;
 int install_checks(SqliteConnection& connection) noexcept;
 
 }  // namespace warden::ext

@@ -91,6 +91,7 @@ class Ring {
   const T& at(std::size_t i) const noexcept {
     return rows_.get()[(written_ - size() + i - first_) % capacity_];
   }
+  T& at(std::size_t i) noexcept { return rows_.get()[(written_ - size() + i - first_) % capacity_]; }
 
  private:
   struct Free {
@@ -111,6 +112,14 @@ class Journal {
   /// Stamps and keeps an event; returns its id. A sample gets its id only.
   std::int64_t record(Event event) noexcept;
   void record(Sample sample) noexcept;
+  /// Calls `change(event)` for the event of that id if it is still kept, with the lock held.
+  template <class F>
+  void update(std::int64_t event_id, F&& change) noexcept {
+    const std::lock_guard held(lock_);
+    const auto newest = static_cast<std::int64_t>(events_.written());
+    const auto oldest = newest - static_cast<std::int64_t>(events_.size()) + 1;
+    if (event_id >= oldest && event_id <= newest) change(events_.at(static_cast<std::size_t>(event_id - oldest)));
+  }
   /// Keeps the newest rows of both. Throws std::bad_alloc; the samples, or both, are then as they were.
   void resize(std::size_t events, std::size_t samples);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace warden {
 namespace {
@@ -133,6 +134,17 @@ std::size_t decide(const Settings& settings, const Reading& reading, PolicyMemor
     }
   }
 
+  // About to cancel somebody's statement: everything that is idle first, largest first.
+  if (settings.cancel_above_bytes > 0 && round.used() > settings.cancel_above_bytes) {
+    std::sort(connections.begin(), connections.end(),
+              [](const auto& a, const auto& b) { return a.cache_bytes > b.cache_bytes; });
+    for (ConnectionReading& c : connections) {
+      if (round.used() <= settings.cancel_above_bytes) break;
+      if (c.running || c.idle_ms < settings.idle_grace_ms / kHotDivisor || !worth_it(c)) continue;
+      round.release(c, "above cancel_above", reading.sqlite_bytes, settings.cancel_above_bytes);
+    }
+  }
+
   // Busy ones only when that was not enough. At the soft limit a running scan recycles its own pages, and a hot cache
   // within the budget does its work: so not before SQLite is beyond the budget by a sixteenth, or the system is short.
   const bool beyond = round.used() > settings.memory_budget_bytes + settings.memory_budget_bytes / 16;
@@ -148,6 +160,32 @@ std::size_t decide(const Settings& settings, const Reading& reading, PolicyMemor
     }
   }
   return round.count();
+}
+
+std::optional<Victim> decide_cancel(const Settings& settings, const Reading& reading, PolicyMemory& memory,
+                                    std::span<const ConnectionReading> connections) noexcept {
+  if (settings.cancel_above_bytes == 0 || reading.sqlite_bytes <= settings.cancel_above_bytes) {
+    memory.above_cancel_since_ms = -1;
+    return std::nullopt;
+  }
+  if (memory.above_cancel_since_ms < 0) memory.above_cancel_since_ms = reading.now_ms;
+  const std::int64_t since_ms = std::max(memory.above_cancel_since_ms, memory.cancelled_ms);
+  if (reading.now_ms - since_ms < settings.cancel_after_ms) return std::nullopt;
+  const ConnectionReading* heaviest = nullptr;
+  for (const ConnectionReading& c : connections) {
+    if (c.statement_seq == 0) continue;
+    if (c.cancelled) return std::nullopt;  // what it holds is about to come back
+    const auto rank = [](const ConnectionReading& r) { return std::pair(!r.writes, r.weight_bytes); };
+    if (heaviest == nullptr || rank(c) > rank(*heaviest)) heaviest = &c;
+  }
+  // One that holds next to nothing is not what fills the memory: an in-memory database is, or an open transaction.
+  if (heaviest == nullptr || heaviest->weight_bytes <= kCrumbBytes) return std::nullopt;
+  memory.cancelled_ms = reading.now_ms;
+  return Victim{heaviest->id, heaviest->statement_seq, heaviest->writes, heaviest->weight_bytes};
+}
+
+bool transaction_is_idle(const Settings& settings, const ConnectionReading& c) noexcept {
+  return settings.transaction_idle_ms > 0 && c.in_transaction && !c.running && c.idle_ms >= settings.transaction_idle_ms;
 }
 
 bool wants_trim(const Settings& settings, const Reading& reading, const PolicyMemory& memory) noexcept {
@@ -187,11 +225,17 @@ std::int64_t next_look_ms(const Settings& settings, const Reading& reading, cons
     const std::int64_t rate_per_ms = kFillBytesPerSecond / 1000 * std::min(reading.running, 4);
     wait = std::min(wait, headroom / rate_per_ms);
   }
+  if (memory.above_cancel_since_ms >= 0) {
+    const std::int64_t since_ms = std::max(memory.above_cancel_since_ms, memory.cancelled_ms);
+    wait = std::min(wait, since_ms + settings.cancel_after_ms - reading.now_ms);
+  }
   std::int64_t kept = 0;
   for (const ConnectionReading& c : connections) {
     if (!c.running && worth_it(c)) kept += gain_of(c);
   }
   for (const ConnectionReading& c : connections) {
+    if (c.in_transaction && !c.running && settings.transaction_idle_ms > c.idle_ms)
+      wait = std::min(wait, settings.transaction_idle_ms - c.idle_ms);
     if (c.running || !worth_it(c)) continue;
     if (kept > settings.idle_keep_bytes && c.idle_ms < settings.idle_grace_ms) {
       wait = std::min(wait, settings.idle_grace_ms - c.idle_ms);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -22,6 +23,11 @@ struct ConnectionReading {
   bool touchable = false;        // another thread may release it
   bool released = false;         // nothing ran since its last release: nothing more can be had
   std::int64_t floor_bytes = 0;  // of cache_bytes, what a release leaves: pinned pages, an in-memory database
+  std::int64_t statement_seq = 0;  // of the running statement; 0 = none runs
+  std::int64_t weight_bytes = 0;   // what that statement is estimated to hold, its connection's cache included
+  bool writes = false;             // it writes
+  bool cancelled = false;          // it was cancelled already, and has not ended yet
+  bool in_transaction = false;
 };
 
 /// Everything that one look found; every rule judges these same numbers.
@@ -43,6 +49,8 @@ struct PolicyMemory {
   std::int64_t pressure_acted_ms = -1;  // last time that pressure made us release
   std::int64_t trimmed_ms = -1;         // last trim; -1 = never
   std::int64_t trim_pause_ms = 0;       // what a trim without result adds to trim_interval_ms
+  std::int64_t above_cancel_since_ms = -1;  // -1 = not above cancel_above
+  std::int64_t cancelled_ms = -1;           // last time that a statement was cancelled for its weight
 };
 
 /// What to do about one connection: release it now if that is possible, else ask it to. The reason is static text.
@@ -60,6 +68,23 @@ struct Decision {
 /// decisions were written to `out` (at most one per connection). Allocates nothing.
 std::size_t decide(const Settings& settings, const Reading& reading, PolicyMemory& memory,
                    std::span<ConnectionReading> connections, std::span<Decision> out) noexcept;
+
+/// The statement to cancel.
+struct Victim {
+  std::int64_t connection_id = 0;
+  std::int64_t statement_seq = 0;
+  bool writes = false;
+  std::int64_t weight_bytes = 0;
+};
+
+/// Chooses a statement to cancel when SQLite has been above cancel_above for cancel_after_ms although decide() has had all
+/// that is idle released: the heaviest that only reads, or if none does the heaviest of all. Then the others have
+/// cancel_after_ms of grace. Nothing while a cancelled one has yet to end. Call it after decide(), in every look.
+std::optional<Victim> decide_cancel(const Settings& settings, const Reading& reading, PolicyMemory& memory,
+                                    std::span<const ConnectionReading> connections) noexcept;
+
+/// True where a transaction has been left open for transaction_idle_ms with no statement running.
+bool transaction_is_idle(const Settings& settings, const ConnectionReading& connection) noexcept;
 
 /// Whether to trim now. `relieved` = a connection was released in this look.
 bool wants_trim(const Settings& settings, const Reading& reading, const PolicyMemory& memory) noexcept;

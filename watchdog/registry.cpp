@@ -102,11 +102,17 @@ std::shared_ptr<Connection> Registry::find_handle(const void* handle) const noex
 
 void Registry::lock_for_fork() noexcept {
   lock_.lock();
-  for (const auto& connection : connections_) connection->text_lock_.lock();
+  for (const auto& connection : connections_) {
+    connection->statements.fork_lock().lock();
+    connection->text_lock_.lock();
+  }
 }
 
 void Registry::unlock_after_fork() noexcept {
-  for (const auto& connection : connections_) connection->text_lock_.unlock();
+  for (const auto& connection : connections_) {
+    connection->text_lock_.unlock();
+    connection->statements.fork_lock().unlock();
+  }
   lock_.unlock();
 }
 

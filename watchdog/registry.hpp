@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "activity.hpp"
+#include "cancellation.hpp"
+#include "statements.hpp"
 #include "text.hpp"
 
 namespace warden {
@@ -32,7 +34,8 @@ enum class Depth : std::uint8_t { cache, all };
 /// The watchdog's end of a connection. Whose thread may call what:
 ///  - everything but the try_x functions: any thread, any time, without waiting;
 ///  - try_measure, try_release: any thread. They never wait for the connection. Where it is busy, closed, or of a kind
-///    that only its own thread may touch (no mutex, or a cache shared with others), they do nothing and say so.
+///    that only its own thread may touch (no mutex, or a cache shared with others), they do nothing and say so;
+///  - interrupt: any thread, any kind of connection; see Activity for why it hits no other statement.
 /// The object outlives the connection for as long as somebody holds it; it just no longer reaches it.
 class Connection {
  public:
@@ -49,6 +52,9 @@ class Connection {
   virtual bool try_measure(Depth depth) noexcept = 0;
   /// Gives unpinned clean pages back; bytes that the cache fell by, or empty where it could not be done now.
   virtual std::optional<std::int64_t> try_release() noexcept = 0;
+  /// Interrupts the statement `seq` if it is the one that runs, unless it writes and `writers` is false. False where it
+  /// has ended.
+  virtual bool interrupt(std::int64_t seq, bool writers) noexcept = 0;
 
   /// What the connection's own thread shall do at its next safe point: the end of a statement, the progress handler,
   /// or a call of a warden function.
@@ -84,6 +90,15 @@ class Connection {
   std::atomic<std::int64_t> released_bytes{0};
   std::atomic<std::int64_t> releases{0};
   std::atomic<std::int64_t> cancels{0};
+  /// What warden_timeout() asked for on this connection, milliseconds: 0 = no deadline, -1 = the setting's.
+  std::atomic<std::int64_t> timeout_ms{-1};
+  /// What its running statement was last estimated to hold, and which that was.
+  std::atomic<std::int64_t> weight_bytes{0};
+  std::atomic<std::int64_t> weight_seq{0};
+  /// The transaction (Activity::transactions) whose idleness became an event last.
+  std::atomic<std::int64_t> warned_transaction{0};
+  StatementSlots statements;
+  Cancellation cancellation;
   std::atomic<std::int64_t> traffic_ns{
       0};  // when the cache was last seen to have been used; 0 = never looked
   std::atomic<std::int64_t> released_ns{0};  // of the last release; 0 = never

@@ -27,14 +27,21 @@ enum Position : std::size_t {
   kIdleGraceMs,
   kIdleKeep,
   kIdleReleaseMs,
+  kCancelAbove,
+  kCancelAfterMs,
   kCacheSize,
   kTempStore,
+  kStatementTimeoutMs,
+  kStatementTimeoutWrites,
+  kTransactionIdleMs,
   kTrim,
   kTrimAbove,
   kTrimIntervalMs,
   kSampleIntervalMs,
   kPressure,
   kHooks,
+  kStatementStats,
+  kStatementStatsMax,
   kShowSql,
   kHistory,
   kEvents,
@@ -63,12 +70,23 @@ constexpr std::array<SettingSpec, kCount> kSpecs{{
      "what idle connections may keep together before the largest is released; auto = memory_budget/16"},
     {"idle_release_ms", Kind::milliseconds, "ms", "60000", "", 0, 365 * kDayMs, "process",
      "a connection idle for this long is released whatever it holds; 0 = never"},
+    {"cancel_above", Kind::quantity, "bytes", "0", "", 0, kMaxBytes, "process",
+     "above this (a size, or a share of memory_budget) the statement that weighs most is cancelled once nothing else "
+     "has helped for cancel_after_ms, readers before writers; 0 = off"},
+    {"cancel_after_ms", Kind::milliseconds, "ms", "2000", "", 0, kDayMs, "process",
+     "how long SQLite must be above cancel_above, and the grace after each cancellation"},
     {"cache_size", Kind::bytes, "bytes", "keep", "keep", 1024, (std::int64_t{1} << 31) * 1024 - 1024,
      "connection",
      "PRAGMA cache_size of each connection, applied when it opens and to open ones between statements; keep "
      "= theirs"},
     {"temp_store", Kind::word, "", "keep", "keep|default|file|memory", 0, 0, "connection",
      "PRAGMA temp_store of each connection, applied like cache_size, but not while it has a temporary table"},
+    {"statement_timeout_ms", Kind::milliseconds, "ms", "0", "", 0, 365 * kDayMs, "process",
+     "what each statement may take from its beginning, wall-clock; then it fails with SQLITE_INTERRUPT; 0 = no limit"},
+    {"statement_timeout_writes", Kind::boolean, "", "0", "", 0, 1, "process",
+     "statements that write have a deadline too: SQLite then rolls their transaction back"},
+    {"transaction_idle_ms", Kind::milliseconds, "ms", "0", "", 0, 365 * kDayMs, "process",
+     "a transaction left open for this long without a running statement becomes an event, once; 0 = never"},
     {"trim", Kind::word, "", "auto", "auto|always|never", 0, 0, "process",
      "give freed memory back to the operating system: auto = when the allocator holds back more than "
      "trim_above"},
@@ -83,6 +101,9 @@ constexpr std::array<SettingSpec, kCount> kSpecs{{
     {"hooks", Kind::word, "", "trace", "none|trace|trace+progress", 0, 0, "connection",
      "what is taken on each connection when it opens: nothing, statement start and end, or also the progress "
      "handler"},
+    {"statement_stats", Kind::boolean, "", "1", "", 0, 1, "process", "keep statistics per normalised statement"},
+    {"statement_stats_max", Kind::rows, "rows", "1000", "", 10, 1'000'000, "process",
+     "rows kept of warden_statements; the least used make room"},
     {"show_sql", Kind::word, "", "normalized", "normalized|full|none", 0, 0, "process",
      "statements in tables: literals shown as ?, in full, or not at all"},
     {"history", Kind::rows, "rows", "3600", "", 1, 1'000'000, "process", "rows kept of warden_samples"},
@@ -312,6 +333,13 @@ Settings SettingsStore::resolve(std::int64_t memory_limit_bytes) const noexcept 
   s.idle_grace_ms = m[kIdleGraceMs].number;
   s.idle_keep_bytes = m[kIdleKeep].word == 0 ? s.memory_budget_bytes / 16 : of_budget(kIdleKeep);
   s.idle_release_ms = m[kIdleReleaseMs].number;
+  s.cancel_above_bytes = of_budget(kCancelAbove);
+  s.cancel_after_ms = m[kCancelAfterMs].number;
+  s.statement_timeout_ms = m[kStatementTimeoutMs].number;
+  s.statement_timeout_writes = m[kStatementTimeoutWrites].number != 0;
+  s.transaction_idle_ms = m[kTransactionIdleMs].number;
+  s.statement_stats = m[kStatementStats].number != 0;
+  s.statement_stats_max = m[kStatementStatsMax].number;
   if (m[kCacheSize].word < 0) s.cache_size_kib = (m[kCacheSize].quantity.bytes + 1023) / 1024;
   s.temp_store = static_cast<TempStore>(m[kTempStore].word);
   s.trim = static_cast<TrimMode>(m[kTrim].word);
@@ -347,6 +375,20 @@ EffectiveValue effective_value(const Settings& s, std::size_t position) noexcept
       return s.idle_keep_bytes;
     case kIdleReleaseMs:
       return s.idle_release_ms;
+    case kCancelAbove:
+      return s.cancel_above_bytes;
+    case kCancelAfterMs:
+      return s.cancel_after_ms;
+    case kStatementTimeoutMs:
+      return s.statement_timeout_ms;
+    case kStatementTimeoutWrites:
+      return std::int64_t{s.statement_timeout_writes};
+    case kTransactionIdleMs:
+      return s.transaction_idle_ms;
+    case kStatementStats:
+      return std::int64_t{s.statement_stats};
+    case kStatementStatsMax:
+      return s.statement_stats_max;
     case kCacheSize:
       if (s.cache_size_kib) return *s.cache_size_kib * 1024;
       return std::string_view("keep");

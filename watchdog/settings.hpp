@@ -35,6 +35,11 @@ struct Settings {
   std::int64_t idle_grace_ms = 0;
   std::int64_t idle_keep_bytes = 0;
   std::int64_t idle_release_ms = 0;  // 0 = never
+  std::int64_t cancel_above_bytes = 0;  // 0 = off
+  std::int64_t cancel_after_ms = 0;
+  std::int64_t statement_timeout_ms = 0;  // 0 = off
+  std::int64_t transaction_idle_ms = 0;   // 0 = off
+  std::int64_t statement_stats_max = 0;   // shapes
   std::int64_t trim_above_bytes = 0;
   std::int64_t trim_interval_ms = 0;
   std::int64_t sample_interval_ms = 0;  // 0 = adaptive
@@ -45,6 +50,8 @@ struct Settings {
   Hooks hooks = Hooks::trace;
   ShowSql show_sql = ShowSql::normalized;
   TempStore temp_store = TempStore::keep;
+  bool statement_timeout_writes = false;
+  bool statement_stats = true;
   bool pressure = true;
   bool dry_run = false;
   bool watchdog = true;

@@ -26,15 +26,29 @@ Warden& Warden::instance() {
   the_warden.store(fresh.release(), std::memory_order_release);
   ::pthread_atfork([] { instance().before_fork(); }, [] { instance().after_fork(false); },
                    [] { instance().after_fork(true); });
-  std::atexit([] { instance().watchdog().stop_for_good(); });
+  std::atexit([] { instance().stop_for_good(); });
   return instance();
 }
 
-Warden::Warden(Files files, const char* const* environment) : sampler_(std::move(files)), watchdog_(*this) {
+Warden::Warden(Files files, const char* const* environment)
+    : sampler_(std::move(files)), watchdog_(*this), deadlines_(*this) {
   settings.read_environment(environment);
   read_system();
-  const Settings now = current();
+  take_settings(current());
+}
+
+void Warden::take_settings(const Settings& now) {
   journal.resize(static_cast<std::size_t>(now.event_rows), static_cast<std::size_t>(now.history_rows));
+  statements.resize(static_cast<std::size_t>(now.statement_stats_max));
+  hot.statement_timeout_ns.store(now.statement_timeout_ms * 1'000'000, std::memory_order_relaxed);
+  hot.timeout_writes.store(now.statement_timeout_writes, std::memory_order_relaxed);
+  hot.asks_writes.store(now.cancel_above_bytes > 0, std::memory_order_relaxed);
+  hot.statement_stats.store(now.statement_stats, std::memory_order_relaxed);
+}
+
+void Warden::stop_for_good() noexcept {
+  deadlines_.stop_for_good();
+  watchdog_.stop_for_good();
 }
 
 Settings Warden::current() noexcept {
@@ -51,10 +65,14 @@ Settings Warden::current() noexcept {
 
 void Warden::settings_changed() {
   const Settings now = current();
-  journal.resize(static_cast<std::size_t>(now.event_rows), static_cast<std::size_t>(now.history_rows));
+  take_settings(now);
   apply_limits(now);
-  if (now.watchdog && registry.size() > 0) watchdog_.ensure_running();
+  if (now.watchdog && registry.size() > 0) {
+    watchdog_.ensure_running();
+    if (now.statement_timeout_ms > 0) deadlines_.ensure_running();
+  }
   watchdog_.wake(true);
+  deadlines_.wake(true);
 }
 
 SystemReading Warden::read_system() noexcept {
@@ -134,26 +152,36 @@ void Warden::apply_limits(const Settings& now) noexcept {
 
 void Warden::before_fork() noexcept {
   engines_lock_.lock();
+  deadlines_.lock_control_for_fork();
   watchdog_.lock_for_fork();
+  cancel_lock_.lock();
+  registry.lock_for_fork();
+  statements.fork_lock().lock();
   system_lock_.lock();
   resolved_lock_.lock();
   settings.fork_lock().lock();
-  registry.lock_for_fork();
   journal.fork_lock().lock();
   allocator_fork_lock().lock();
   engines_at_fork_ = engines_count_.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < engines_at_fork_; ++i) engines_[i]->fork_lock().lock();
+  watchdog_.lock_sleep_for_fork();
+  deadlines_.lock_sleep_for_fork();
 }
 
 void Warden::after_fork(bool in_child) noexcept {
+  deadlines_.unlock_sleep_after_fork(in_child);
+  watchdog_.unlock_sleep_after_fork(in_child);
   for (std::size_t i = 0; i < engines_at_fork_; ++i) engines_[i]->fork_lock().unlock();
   allocator_fork_lock().unlock();
   journal.fork_lock().unlock();
-  registry.unlock_after_fork();
   settings.fork_lock().unlock();
   resolved_lock_.unlock();
   system_lock_.unlock();
+  statements.fork_lock().unlock();
+  registry.unlock_after_fork();
+  cancel_lock_.unlock();
   watchdog_.unlock_after_fork(in_child);
+  deadlines_.unlock_control_after_fork();
   engines_lock_.unlock();
 }
 

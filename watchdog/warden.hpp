@@ -3,8 +3,11 @@
 // Order of locks, outermost first. Nobody takes one to the left while holding one to the right, and nothing of the
 // host's is waited for while any of them is held:
 //
-//   Watchdog::control  ->  Watchdog::tick  ->  a connection's handle lock  ->  { Warden::system, Warden::resolved,
-//   SettingsStore, Registry, Journal, Watchdog::sleep, a connection's texts }: leaves, held to copy
+//   Worker::control  ->  Watchdog::tick  ->  a connection's handle lock  ->  Warden::cancel  ->  a connection's statement
+//   slots  ->  { Warden::system, Warden::resolved, SettingsStore, Registry, Journal, StatementStore, Worker::sleep, a
+//   connection's texts }: leaves, held to copy
+//
+// The end of a statement that is being interrupted waits for Warden::cancel, and for the one interrupting (Activity).
 #pragma once
 
 #include <array>
@@ -14,10 +17,12 @@
 #include <mutex>
 #include <optional>
 
+#include "deadlines.hpp"
 #include "journal.hpp"
 #include "registry.hpp"
 #include "sampler.hpp"
 #include "settings.hpp"
+#include "statements.hpp"
 #include "watchdog.hpp"
 
 namespace warden {
@@ -45,7 +50,15 @@ class Engine {
   std::atomic<int> connections{0};
 };
 
-/// Settings, open connections, journal, copies of SQLite and the thread. Thread-safe.
+/// Settings that every statement asks for, ready to be read.
+struct HotSettings {
+  std::atomic<std::int64_t> statement_timeout_ns{0};
+  std::atomic<bool> timeout_writes{false};
+  std::atomic<bool> asks_writes{false};  // somebody wants to know of each statement whether it writes
+  std::atomic<bool> statement_stats{true};
+};
+
+/// Settings, open connections, journal, copies of SQLite and the threads. Thread-safe.
 class Warden {
  public:
   static constexpr std::size_t kMostEngines = 8;
@@ -60,6 +73,8 @@ class Warden {
   SettingsStore settings;
   Registry registry;
   Journal journal;
+  StatementStore statements;
+  HotSettings hot;
 
   /// Settings as numbers, for the memory this process can have now.
   Settings current() noexcept;
@@ -100,13 +115,22 @@ class Warden {
   void note_freed() noexcept { freed_.store(true, std::memory_order_relaxed); }
   std::atomic<bool>& freed() noexcept { return freed_; }
 
-  Watchdog& watchdog() noexcept { return watchdog_; }
+  /// Held while a statement is interrupted and that is recorded.
+  std::mutex& cancel_lock() noexcept { return cancel_lock_; }
 
-  // Around fork(): see Watchdog. The child keeps everything but the thread.
+  Watchdog& watchdog() noexcept { return watchdog_; }
+  Deadlines& deadlines() noexcept { return deadlines_; }
+
+  /// Ends both threads: for exit.
+  void stop_for_good() noexcept;
+
+  // Around fork(): see Worker. The child keeps everything but the thread.
   void before_fork() noexcept;
   void after_fork(bool in_child) noexcept;
 
  private:
+  void take_settings(const Settings& now);
+
   std::mutex system_lock_;  // guards sampler_ against relocate()
   Sampler sampler_;
   std::atomic<std::int64_t> memory_limit_{0};
@@ -121,7 +145,9 @@ class Warden {
   std::atomic<std::size_t> engines_count_{0};
   std::size_t engines_at_fork_ = 0;
   std::atomic<bool> freed_{false};
+  std::mutex cancel_lock_;
   Watchdog watchdog_;
+  Deadlines deadlines_;
 };
 
 }  // namespace warden

@@ -22,6 +22,10 @@ constexpr std::int64_t kRelocateMs = 60'000;
 constexpr std::int64_t kSampleMs = 1000;
 /// How often what signals memory pressure is asked, however long the sleep: its own windows are 2 s.
 constexpr std::int64_t kPressureCheckMs = 500;
+/// How soon to look again for a connection that could not be had just when its statement was cancelled.
+constexpr std::int64_t kSoonMs = 5;
+/// What malloc may keep of what a cancelled statement took.
+constexpr std::int64_t kTrimCancelledBytes = 1 << 20;
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max() / 2;
 
 }  // namespace
@@ -95,14 +99,19 @@ std::int64_t Watchdog::tick() noexcept {
   pressure_signal_ = false;
   if (was_dry_run_ && !settings.dry_run) forget_dry_run();
   was_dry_run_ = settings.dry_run;
+  give_back_cancelled(settings, now_ns);
   take_readings(now_ns, reading);
 
   const std::size_t decisions = decide(settings, reading, memory_, connections_, decisions_);
   act(settings, decisions);
+  cancel_heaviest(settings, reading);
+  warn_of_idle_transactions(settings);
   trim_if_due(settings, reading);
+  close_cancelled(settings, reading, now_ns);
   sample(settings, reading, system);
   looks_.fetch_add(1, std::memory_order_relaxed);
-  return next_look_ms(settings, reading, memory_, connections_);
+  const std::int64_t next_ms = next_look_ms(settings, reading, memory_, connections_);
+  return release_soon_ ? std::min(next_ms, kSoonMs) : next_ms;
 }
 
 void Watchdog::take_readings(std::int64_t now_ns, Reading& reading) noexcept {
@@ -136,10 +145,15 @@ void Watchdog::take_readings(std::int64_t now_ns, Reading& reading) noexcept {
     one.stale = sampled_ns == 0 || (one.running && sampled_ns < c->activity.look(nullptr).started_ns);
     one.touchable = c->touchable();
     one.released = c->released_since_it_ran() || (!one.touchable && c->is_asked(Connection::kRelease));
+    one.statement_seq = c->activity.running_seq();
+    one.writes = c->activity.writes();
+    one.cancelled = one.statement_seq != 0 && c->cancellation.asked_seq == one.statement_seq;
+    one.in_transaction = c->activity.in_transaction();
     reading.running += one.running;
     connections_.push_back(one);
   }
   reading.sqlite_bytes = warden_.sqlite_bytes();
+  weigh(now_ns, reading);
 }
 
 void Watchdog::forget_dry_run() noexcept {
@@ -160,7 +174,13 @@ void Watchdog::act(const Settings& settings, std::size_t decisions) noexcept {
   }
 }
 
-void Watchdog::trim_if_due(const Settings& settings, Reading& reading) noexcept {
+void Watchdog::trim_if_due(const Settings& in_force, Reading& reading) noexcept {
+  Settings settings = in_force;
+  if (cancelled_) {
+    // What a cancelled statement took is given back whatever earlier trims brought, and sooner.
+    settings.trim_above_bytes = std::min(settings.trim_above_bytes, kTrimCancelledBytes);
+    memory_.trim_pause_ms = 0;
+  }
   held_back_bytes_ = kUnknown;
   reading.freed = warden_.freed().load(std::memory_order_relaxed);
   if (settings.trim == TrimMode::never || (!reading.freed && settings.trim != TrimMode::always)) return;
@@ -222,12 +242,10 @@ std::string Watchdog::pressure_status() {
 void Watchdog::lock_for_fork() noexcept {
   lock_control_for_fork();
   tick_lock_.lock();
-  lock_sleep_for_fork();
 }
 
 void Watchdog::unlock_after_fork(bool in_child) noexcept {
   if (in_child) pressure_.close();
-  unlock_sleep_after_fork(in_child);
   tick_lock_.unlock();
   unlock_control_after_fork();
 }

@@ -45,6 +45,11 @@ class Watchdog final : public Worker {
   bool pressure_signalled() noexcept;
   void take_readings(std::int64_t now_ns, Reading& reading) noexcept;
   void forget_dry_run() noexcept;
+  void weigh(std::int64_t now_ns, Reading& reading) noexcept;
+  void cancel_heaviest(const Settings& settings, const Reading& reading) noexcept;
+  void warn_of_idle_transactions(const Settings& settings) noexcept;
+  void give_back_cancelled(const Settings& settings, std::int64_t now_ns) noexcept;
+  void close_cancelled(const Settings& settings, const Reading& reading, std::int64_t now_ns) noexcept;
   void act(const Settings& settings, std::size_t decisions) noexcept;
   void trim_if_due(const Settings& settings, Reading& reading) noexcept;
   void sample(const Settings& settings, const Reading& reading, const struct SystemReading& system) noexcept;
@@ -61,6 +66,10 @@ class Watchdog final : public Worker {
   PressureWatch pressure_;
   bool pressure_signal_ = false;
   bool was_dry_run_ = false;
+  std::int64_t last_sqlite_bytes_ = 0;  // in the last look
+  std::int64_t last_weighed_ns_ = 0;
+  bool cancelled_ = false;     // a cancelled statement has ended, and what it took is yet to be given back
+  bool release_soon_ = false;  // its connection could not be had: again at once
   std::int64_t held_back_bytes_ = -1;  // found in this look; -1 = not looked at
   std::int64_t last_sample_ms_ = 0;
   std::int64_t last_relocated_ms_ = 0;

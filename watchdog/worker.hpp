@@ -36,7 +36,7 @@ class Worker {
   /// CPU time of the thread so far, nanoseconds; 0 while none runs.
   std::int64_t cpu_ns() noexcept;
 
-  // Around fork(). A derived class that holds locks of its own while it looks takes those in between.
+  // Around fork(): control before all other locks, sleep after them, since it may be woken under any.
   void lock_control_for_fork() noexcept { control_lock_.lock(); }
   void lock_sleep_for_fork() noexcept { sleep_lock_.lock(); }
   void unlock_sleep_after_fork(bool in_child) noexcept;

@@ -1,0 +1,264 @@
+// The statements of a connection: what its hooks tell, and what is done at a statement's end. All of it runs on the
+// connection's own thread.
+#include <string.h>
+
+#include <algorithm>
+
+#include "cancellation.hpp"
+#include "clock.hpp"
+#include "connection.hpp"
+#include "relief.hpp"
+#include "warden.hpp"
+
+namespace warden::ext {
+namespace {
+
+/// A statement that ran this long is worth a look at what it left behind: the look costs about 2 us.
+constexpr std::int64_t kLongStatementNs = 20'000'000;
+/// Less than this in a cache is what an open connection has anyway.
+constexpr std::int64_t kCrumbBytes = 64 * 1024;
+/// A connection that only its own thread may measure is measured at least this often while it is used.
+constexpr std::int64_t kOwnMeasureNs = 1'000'000'000;
+/// How often the progress handler measures.
+constexpr std::int64_t kProgressMeasureNs = 50'000'000;
+/// How long a cache released at the end of a statement is then left alone if the next statement follows at once; doubled
+/// each time up to the second.
+constexpr std::int64_t kFirstPauseNs = 1'000'000'000;
+constexpr std::int64_t kLongestPauseNs = 60'000'000'000;
+/// Steps of a program that finds at its OP_Transaction that it can't begin: the schema has changed (SQLite prepares it
+/// anew, and runs it without telling), or a lock is held. Every other reads or writes something first (tried with
+/// SQLite 3.31 to 3.54).
+constexpr std::int32_t kStepsToTransaction = 2;
+
+/// True for statements that read or write tables: among others the program of a PRAGMA can have as few steps.
+bool works_on_tables(const char* sql) noexcept {
+  while (*sql == ' ' || *sql == '\t' || *sql == '\n' || *sql == '\r') ++sql;
+  for (const char* word : {"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "REPLACE"}) {
+    if (::strncasecmp(sql, word, ::strlen(word)) == 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+int SqliteConnection::on_trace(unsigned what, void* self, void* statement, void* detail) noexcept {
+  auto& connection = *static_cast<SqliteConnection*>(self);
+  if (connection.internal_ || connection.taken_.load(std::memory_order_relaxed) == Hooks::none) return 0;
+  if (what == SQLITE_TRACE_STMT) {
+    connection.began(static_cast<sqlite3_stmt*>(statement), static_cast<const char*>(detail));
+  } else {
+    connection.ended(static_cast<sqlite3_stmt*>(statement), *static_cast<const sqlite3_int64*>(detail));
+  }
+  return 0;
+}
+
+StatementCounters SqliteConnection::counters(sqlite3_stmt* statement) const noexcept {
+  const auto counter = [&](int which) { return api()->stmt_status(statement, which, 0); };
+  return {counter(SQLITE_STMTSTATUS_VM_STEP), counter(SQLITE_STMTSTATUS_FULLSCAN_STEP),
+          counter(SQLITE_STMTSTATUS_SORT), counter(SQLITE_STMTSTATUS_AUTOINDEX),
+          counter(SQLITE_STMTSTATUS_REPREPARE)};
+}
+
+std::int32_t SqliteConnection::runs(sqlite3_stmt* statement) const noexcept {
+  return api()->stmt_status(statement, SQLITE_STMTSTATUS_RUN, 0);
+}
+
+void SqliteConnection::began(sqlite3_stmt* statement, const char* sql) noexcept {
+  const HotSettings& hot = warden_.hot;
+  const bool keeps_stats = hot.statement_stats.load(std::memory_order_relaxed);
+  Activity::Traits traits;
+  if (keeps_stats) {
+    traits.mark.runs = runs(statement);
+    traits.mark.slot = statements.find(statement, sql, traits.mark.runs);
+  }
+  // The start of a trigger, or of a statement run by a function, comes with another text: those belong to their
+  // outermost statement.
+  if (traits.mark.slot < 0 && sql != api()->sql(statement)) return;
+  if (keeps_stats) statements.begin(traits.mark, [&] { return counters(statement); });
+  unseen_beginning_ = false;
+  unjudged_ = -1;
+  if (lost_.load(std::memory_order_relaxed)) lost_.store(false, std::memory_order_relaxed);
+  heed(sql);
+  traits.timeout_ns = warden_.deadlines().timeout_ns(*this);
+  if (traits.timeout_ns > 0 || hot.asks_writes.load(std::memory_order_relaxed)) {
+    traits.writes = api()->stmt_readonly(statement) == 0;
+    if (traits.writes && !hot.timeout_writes.load(std::memory_order_relaxed)) traits.timeout_ns = 0;
+    if (traits.timeout_ns > 0) warden_.deadlines().ensure_running();
+    if (!keeps_stats) traits.mark.before.vm_steps = api()->stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 0);
+  }
+  activity.begin(statement, sql, monotonic_ns(), traits);
+}
+
+bool SqliteConnection::came_to_nothing(sqlite3_stmt* statement) noexcept {
+  // Only where somebody can find out later whether anything still runs.
+  return activity.runs_only(statement) && touchable() &&
+         (api()->stmt_busy(statement) != 0 || works_on_tables(api()->sql(statement)));
+}
+
+void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noexcept {
+  const std::int64_t now_ns = monotonic_ns();
+  const bool keeps_stats = warden_.hot.statement_stats.load(std::memory_order_relaxed);
+  StatementCounters after{};
+  if (keeps_stats) {
+    after = counters(statement);
+  } else if (activity.has_deadline()) {
+    after.vm_steps = api()->stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 0);
+  }
+  if (after.vm_steps - activity.oldest_mark().before.vm_steps == kStepsToTransaction && came_to_nothing(statement)) {
+    activity.suspend(now_ns);
+    return;
+  }
+  Activity::Ended run = activity.end(statement, now_ns);
+  const int slot = keeps_stats ? count(statement, run, after, now_ns, told_ns) : -1;
+  if (activity.depth() > 0) return;
+  // Where its beginning was not told: SQLite's own clock, in milliseconds.
+  const std::int64_t elapsed_ns = run.elapsed_ns < 0 ? told_ns : run.elapsed_ns;
+  activity.set_in_transaction(api()->get_autocommit(db_) == 0);
+  const bool unmeasured =
+      !touchable() && now_ns - figures.sampled_ns.load(std::memory_order_relaxed) > kOwnMeasureNs;
+  const bool was_long = elapsed_ns >= kLongStatementNs;
+  if (run.interrupted) note_cancelled_end(warden_, *this, elapsed_ns, now_ns);
+  if (is_asked_anything() || was_long || unmeasured || run.interrupted)
+    settle(statement, now_ns, elapsed_ns, run.interrupted);
+  if (was_long && slot >= 0) {
+    const bool weighed = weight_seq.load(std::memory_order_relaxed) == run.statement_seq;
+    statements.note(slot, false,
+                    std::max(held_at_end_, weighed ? weight_bytes.load(std::memory_order_relaxed) : -1));
+  }
+  unjudged_ = run.interrupted ? -1 : slot;
+  ended_before_ns_ = now_ns;
+}
+
+int SqliteConnection::count(sqlite3_stmt* statement, Activity::Ended& run, const StatementCounters& after,
+                            std::int64_t now_ns, std::int64_t told_ns) noexcept {
+  StatementSlots::Run told{run.elapsed_ns, now_ns, run.mark.runs + 1, after};
+  told.cancelled = run.interrupted;
+  told.failed = run.interrupted || api()->errcode(db_) == SQLITE_NOMEM;
+  if (run.elapsed_ns < 0) {
+    // Its beginning was not told: a statement inside another, EXPLAIN, the rest of one that was prepared anew, or one
+    // that began before we were there.
+    told.runs = runs(statement);
+    if (activity.depth() > 0 || told.runs == 0) return -1;
+    run.sql = api()->sql(statement);
+    if (run.sql == nullptr) return -1;
+    run.mark.slot = statements.find(statement, run.sql, told.runs - 1);
+    told.counts_as_call = run.mark.slot < 0;
+    told.elapsed_ns = told_ns;
+  }
+  if (run.mark.slot < 0 && run.mark.runs < 0) {
+    told.runs = runs(statement);
+    run.mark.before = after;  // what it had before is not known
+  } else if (!told.counts_as_call) {
+    run.mark = statements.mark_of(run.mark.slot);
+  }
+  return statements.end(statement, run.sql, run.mark, told);
+}
+
+void SqliteConnection::judge() noexcept {
+  // SQLite tells its trace callback that a statement has ended, not how; its code stands on the connection until the
+  // host's next call. These can't come from anything but a statement that was run.
+  if (unjudged_ < 0) return;
+  const int code = api()->errcode(db_) & 0xff;
+  if (code == SQLITE_CONSTRAINT || code == SQLITE_INTERRUPT || code == SQLITE_FULL || code == SQLITE_MISMATCH)
+    statements.note(unjudged_, true, -1);
+  unjudged_ = -1;
+}
+
+void SqliteConnection::settle(sqlite3_stmt* statement, std::int64_t now_ns, std::int64_t elapsed_ns,
+                              bool cancelled) noexcept {
+  Warden& warden = warden_;
+  const Settings now = warden.current();
+  if (is_asked(kApply) && (!has_to_apply() || may_apply_after(statement)) && own_apply(false))
+    take_back(kApply);
+  if (shares_cache()) return;
+  own_measure(Depth::cache);
+  const std::int64_t cache = figures.cache_bytes.load(std::memory_order_relaxed);
+  held_at_end_ = cache;
+  Cause cause;
+  FixedText<62> reason;
+  if (is_asked(kRelease)) {
+    reason = ask_reason();
+    cause = {reason.view(), cache, kUnknown};
+  } else if (cancelled && (!touchable() || !warden.watchdog().running())) {
+    cause = {"cancelled", cache, kUnknown};  // nobody else will
+  } else if (!touchable() && elapsed_ns >= kLongStatementNs && cache > now.idle_keep_bytes &&
+             end_release_is_due(now, now_ns, elapsed_ns)) {
+    // Nobody can release it later: what a long statement leaves beyond idle_keep goes back at its end.
+    cause = {"end of statement", cache, now.idle_keep_bytes};
+  }
+  bool released = false;
+  if (!cause.reason.empty()) {
+    take_back(kRelease);
+    if (now.dry_run) {
+      release(warden, *this, cause, true);
+    } else if (cache > kCrumbBytes) {
+      release_own(warden, *this, cause, [this] { return own_give_back(); });
+      released = true;
+    }
+  }
+  if (elapsed_ns >= kLongStatementNs) warden.note_freed();
+  warden.watchdog().ensure_running();
+  if (released || cancelled || elapsed_ns >= kLongStatementNs) warden.watchdog().wake(released || cancelled);
+}
+
+bool SqliteConnection::end_release_is_due(const Settings& now, std::int64_t now_ns,
+                                          std::int64_t elapsed_ns) noexcept {
+  // A series of long statements needs its cache: within the limits it is released ever more rarely, not each time.
+  const bool in_series =
+      ended_before_ns_ != 0 && now_ns - elapsed_ns - ended_before_ns_ < now.idle_grace_ms * 1'000'000;
+  if (!in_series) {
+    end_pause_ns_ = kFirstPauseNs;
+  } else if (Warden::instance().sqlite_bytes() <= now.release_above_bytes) {
+    if (now_ns - released_ns.load(std::memory_order_relaxed) < end_pause_ns_) return false;
+    end_pause_ns_ = std::clamp(end_pause_ns_ * 2, kFirstPauseNs, kLongestPauseNs);
+  }
+  return true;
+}
+
+int SqliteConnection::on_progress(void* self) noexcept {
+  auto& connection = *static_cast<SqliteConnection*>(self);
+  if (connection.internal_ || connection.taken_.load(std::memory_order_relaxed) != Hooks::trace_and_progress) return 0;
+  return connection.progress() ? 1 : 0;
+}
+
+bool SqliteConnection::progress() noexcept {
+  const std::int64_t now_ns = monotonic_ns();
+  if (!shares_cache()) {
+    if (is_asked(kRelease)) {
+      const FixedText<62> reason = ask_reason();
+      take_back(kRelease);
+      release_own(warden_, *this, {reason.view(), kUnknown, kUnknown}, [&] { return own_give_back(); });
+      warden_.watchdog().wake(true);
+    } else if (now_ns - figures.sampled_ns.load(std::memory_order_relaxed) > kProgressMeasureNs) {
+      own_measure(Depth::cache);
+    }
+  }
+  // With several statements open nobody can tell which of them is at work: then the deadline's thread sees to it.
+  const std::int64_t deadline_ns = activity.deadline_ns();
+  if (deadline_ns == 0 || now_ns < deadline_ns || activity.depth() != 1 ||
+      (activity.writes() && !warden_.hot.timeout_writes.load(std::memory_order_relaxed)) ||
+      warden_.current().dry_run) {
+    return false;
+  }
+  note_own_cancel(warden_, *this, {"deadline"});
+  return true;
+}
+
+void SqliteConnection::own_call() noexcept {
+  if (!internal_ && activity.depth() == 0 && taken_.load(std::memory_order_relaxed) != Hooks::none &&
+      !unseen_beginning_ && !runs_again()) {
+    // A statement runs, and its beginning was not told: the host has put its own trace callback in our place.
+    lost_.store(true, std::memory_order_relaxed);
+  }
+  Warden::instance().watchdog().ensure_running();
+}
+
+bool SqliteConnection::runs_again() noexcept {
+  // SQLite tells the beginning of a statement once, even if it then prepares it anew and begins again.
+  for (sqlite3_stmt* s = api()->next_stmt(db_, nullptr); s != nullptr; s = api()->next_stmt(db_, s)) {
+    if (api()->stmt_busy(s) != 0 && api()->stmt_status(s, SQLITE_STMTSTATUS_REPREPARE, 0) > 0) return true;
+  }
+  return false;
+}
+
+}  // namespace warden::ext

@@ -1,0 +1,195 @@
+// What statements cost, by their shape: the rows of warden_statements.
+//
+// A shape is a normalised text (sql_text.hpp). Every connection keeps the figures of the shapes that it ran last in slots
+// of its own, written by its own thread alone without a lock; StatementStore holds what the slots had to give up, and is
+// where a reader adds it all up. So the end of a statement costs some stores, whatever other connections do.
+//
+// How a run finds its slot, cheapest way first:
+//   1. the same prepared statement as before: same address, same text pointer, and SQLite's count of its runs is just
+//      what it was after the last run seen: another statement at that address would begin at 0;
+//   2. the same text, by a 64-bit hash of its bytes: prepared anew, or by another of the same text;
+//   3. the same shape, by its fingerprint: the text is normalised, about 1 us for each 100 bytes.
+#pragma once
+
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "statement_counters.hpp"
+
+namespace warden {
+
+/// Sums over runs. Times in nanoseconds, monotonic; a value.
+struct StatementTotals {
+  std::int64_t calls = 0;
+  std::int64_t errors = 0;
+  std::int64_t cancels = 0;
+  std::int64_t total_ns = 0;
+  std::int64_t min_ns = 0;
+  std::int64_t max_ns = 0;
+  double squares_ns2 = 0;  // sum of squared times
+  std::int64_t vm_steps = 0;
+  std::int64_t full_scan_steps = 0;
+  std::int64_t sorts = 0;
+  std::int64_t auto_indexes = 0;
+  std::int64_t reprepares = 0;
+  std::int64_t peak_bytes = -1;  // the most that a run was seen to hold; -1 = none was looked at
+  std::int64_t first_ns = 0;     // end of the first and of the last run
+  std::int64_t last_ns = 0;
+
+  void add(const StatementTotals& other) noexcept;
+  double mean_ns() const noexcept {
+    return calls == 0 ? 0 : static_cast<double>(total_ns) / static_cast<double>(calls);
+  }
+  /// Standard deviation of all runs (of the population), as PostgreSQL's pg_stat_statements has it.
+  double stddev_ns() const noexcept {
+    if (calls == 0) return 0;
+    const double variance = squares_ns2 / static_cast<double>(calls) - mean_ns() * mean_ns();
+    return variance > 0 ? std::sqrt(variance) : 0;
+  }
+};
+
+/// A statement's shape. Immutable but for `totals`, which belong to the store's lock.
+struct Shape {
+  /// Bytes of normalised text that are kept; the fingerprint is that of the whole.
+  static constexpr std::size_t kSqlBytes = 1024;
+  std::uint64_t fingerprint = 0;
+  std::string sql;
+  StatementTotals totals;  // without what slots hold
+};
+
+/// All shapes of the process, at most as many as the setting says; the least used make room. Thread-safe; the lock is a
+/// leaf.
+class StatementStore {
+ public:
+  /// The shape of a text, made if need be. Throws std::bad_alloc.
+  std::shared_ptr<Shape> shape_of(std::string_view sql);
+  /// What a slot gives up.
+  void add(const std::shared_ptr<Shape>& shape, const StatementTotals& totals) noexcept;
+  /// Forgets all figures, those in slots too.
+  void reset() noexcept;
+  /// Keeps the most used.
+  void resize(std::size_t most) noexcept;
+
+  /// Slots of an older epoch hold nothing that counts.
+  std::uint32_t epoch() const noexcept { return epoch_.load(std::memory_order_relaxed); }
+  std::size_t size() const noexcept;
+  std::size_t most() const noexcept;
+  /// Shapes that had to leave since the last reset.
+  std::int64_t left() const noexcept;
+
+  /// Calls `take(shape, totals)` for each, with the lock held: it must be quick. What it throws is passed on.
+  template <class F>
+  void each(F&& take) const {
+    const std::lock_guard held(lock_);
+    for (const auto& [fingerprint, shape] : shapes_) take(shape, shape->totals);
+  }
+
+  std::mutex& fork_lock() noexcept { return lock_; }
+
+ private:
+  void make_room(std::size_t most) noexcept;
+
+  mutable std::mutex lock_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<Shape>> shapes_;
+  std::size_t most_ = 1000;
+  std::int64_t left_ = 0;
+  std::atomic<std::uint32_t> epoch_{1};
+};
+
+/// The shapes that one connection ran last. begin(), end() and note() belong to the connection's own thread; each() may
+/// be called by any, and only waits for a slot that is being made or given up.
+class StatementSlots {
+ public:
+  /// Shapes of one connection that are counted without a lock; with more, the one not run for longest is given up.
+  static constexpr std::size_t kSlots = 32;
+
+  StatementSlots() = default;
+  ~StatementSlots();  // what is left goes to the store
+  StatementSlots(const StatementSlots&) = delete;
+  StatementSlots& operator=(const StatementSlots&) = delete;
+
+  void use(StatementStore& store) noexcept { store_ = &store; }
+
+  /// The slot of the prepared statement if its last run seen was its `runs`-th; -1 if not.
+  int find(const void* statement, const char* sql, std::int32_t runs) const noexcept;
+  /// A statement begins. `mark` holds its slot, as find() gave it, and SQLite's count of its earlier runs; what is missing
+  /// is filled in: `read()` gives its counters. It goes to end().
+  template <class Read>
+  void begin(StatementMark& mark, Read&& read) const noexcept {
+    if (mark.slot >= 0) {
+      mark.before = keys_[static_cast<std::size_t>(mark.slot)].after;
+    } else if (mark.runs > 0) {
+      mark.before = read();
+    }
+  }
+  /// As if the statement that ended last in this slot began again.
+  StatementMark mark_of(int slot) const noexcept {
+    const Key& key = keys_[static_cast<std::size_t>(slot)];
+    return {slot, key.runs, key.after};
+  }
+
+  struct Run {
+    std::int64_t elapsed_ns;
+    std::int64_t now_ns;
+    std::int32_t runs;  // now, with this run
+    StatementCounters after;
+    bool counts_as_call = true;  // false: the rest of a run that was told in two parts
+    bool cancelled = false;
+    bool failed = false;
+  };
+  /// A statement that began with `mark` ended. Returns its slot for note(), or -1 where it could not be kept.
+  int end(const void* statement, const char* sql, const StatementMark& mark, const Run& run) noexcept;
+  /// What is learned of the run that ended last in this slot. `bytes`: held at its height, -1 = not known.
+  void note(int slot, bool error, std::int64_t bytes) noexcept;
+
+  /// Calls `take(shape, totals)` for each slot that counts.
+  template <class F>
+  void each(F&& take) const {
+    const std::lock_guard held(lock_);
+    for (const Key& key : keys_) {
+      const Slot& slot = *key.slot;
+      if (slot.shape != nullptr && slot.epoch == store_->epoch()) take(slot.shape, slot.read());
+    }
+  }
+
+  std::mutex& fork_lock() noexcept { return lock_; }
+
+ private:
+  struct Slot {
+    // Changed under lock_ only.
+    std::shared_ptr<Shape> shape;
+    std::uint32_t epoch = 0;
+    // One writer.
+    std::atomic<std::int64_t> calls{0}, errors{0}, cancels{0}, total_ns{0}, min_ns{0}, max_ns{0}, vm_steps{0},
+        full_scan_steps{0}, sorts{0}, auto_indexes{0}, reprepares{0}, peak_bytes{-1}, first_ns{0}, last_ns{0};
+    std::atomic<double> squares_ns2{0};
+    StatementTotals read() const noexcept;
+    void clear() noexcept;
+  };
+  /// How a run finds its slot: the own thread's alone.
+  struct Key {
+    const void* statement = nullptr;
+    const char* sql = nullptr;
+    std::int32_t runs = 0;  // after the last run seen
+    StatementCounters after{};
+    std::uint64_t text_hash = 0;
+    std::unique_ptr<Slot> slot;
+  };
+  int find_or_make(const char* sql);
+  int free_slot();
+  void give_up(Slot& slot) noexcept;
+
+  StatementStore* store_ = nullptr;
+  mutable std::mutex lock_;  // before the store's; taken by the own thread only where slots are made or given up
+  std::vector<Key> keys_;
+  int last_ = -1;
+};
+
+}  // namespace warden
