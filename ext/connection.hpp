@@ -65,13 +65,15 @@ class SqliteConnection final : public Connection {
   void began(sqlite3_stmt* statement, const char* sql) noexcept;
   void ended(sqlite3_stmt* statement, std::int64_t told_ns) noexcept;
   bool came_to_nothing(sqlite3_stmt* statement) noexcept;
-  int count(sqlite3_stmt* statement, Activity::Ended& run, const StatementCounters& after, std::int64_t now_ns,
+  int count(sqlite3_stmt* statement, const Activity::Ended& run, std::int32_t vm_steps, std::int64_t now_ns,
             std::int64_t told_ns) noexcept;
   void judge() noexcept;
   void settle(sqlite3_stmt* statement, std::int64_t now_ns, std::int64_t elapsed_ns, bool cancelled) noexcept;
   bool progress() noexcept;
   StatementCounters counters(sqlite3_stmt* statement) const noexcept;
-  std::int32_t runs(sqlite3_stmt* statement) const noexcept;
+  std::int32_t counter(sqlite3_stmt* statement, int which) const noexcept {
+    return api()->stmt_status(statement, which, 0);
+  }
   bool end_release_is_due(const Settings& now, std::int64_t now_ns, std::int64_t elapsed_ns) noexcept;
   bool runs_again() noexcept;
   void heed(const char* sql) noexcept;

@@ -17,8 +17,6 @@ constexpr int kApplyAttempts = 8;
 
 /// True where the statement begins with the word. A hint: comments before it are not looked through.
 bool begins_with(const char* sql, const char* word) noexcept {
-  if (((*sql ^ *word) & 0x5F) != 0 && *sql > ' ')
-    return false;  // the usual case, at the price of a comparison
   while (*sql == ' ' || *sql == '\t' || *sql == '\n' || *sql == '\r') ++sql;
   return ::strncasecmp(sql, word, ::strlen(word)) == 0;
 }

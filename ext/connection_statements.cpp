@@ -53,38 +53,39 @@ int SqliteConnection::on_trace(unsigned what, void* self, void* statement, void*
 }
 
 StatementCounters SqliteConnection::counters(sqlite3_stmt* statement) const noexcept {
-  const auto counter = [&](int which) { return api()->stmt_status(statement, which, 0); };
-  return {counter(SQLITE_STMTSTATUS_VM_STEP), counter(SQLITE_STMTSTATUS_FULLSCAN_STEP),
-          counter(SQLITE_STMTSTATUS_SORT), counter(SQLITE_STMTSTATUS_AUTOINDEX),
-          counter(SQLITE_STMTSTATUS_REPREPARE)};
-}
-
-std::int32_t SqliteConnection::runs(sqlite3_stmt* statement) const noexcept {
-  return api()->stmt_status(statement, SQLITE_STMTSTATUS_RUN, 0);
+  return {counter(statement, SQLITE_STMTSTATUS_VM_STEP), counter(statement, SQLITE_STMTSTATUS_FULLSCAN_STEP),
+          counter(statement, SQLITE_STMTSTATUS_SORT), counter(statement, SQLITE_STMTSTATUS_AUTOINDEX),
+          counter(statement, SQLITE_STMTSTATUS_REPREPARE)};
 }
 
 void SqliteConnection::began(sqlite3_stmt* statement, const char* sql) noexcept {
   const HotSettings& hot = warden_.hot;
-  const bool keeps_stats = hot.statement_stats.load(std::memory_order_relaxed);
   Activity::Traits traits;
+  const bool keeps_stats = hot.statement_stats.load(std::memory_order_relaxed);
   if (keeps_stats) {
-    traits.mark.runs = runs(statement);
+    traits.mark.runs = counter(statement, SQLITE_STMTSTATUS_RUN);
     traits.mark.slot = statements.find(statement, sql, traits.mark.runs);
   }
-  // The start of a trigger, or of a statement run by a function, comes with another text: those belong to their
-  // outermost statement.
-  if (traits.mark.slot < 0 && sql != api()->sql(statement)) return;
-  if (keeps_stats) statements.begin(traits.mark, [&] { return counters(statement); });
+  if (traits.mark.slot < 0) {
+    // The start of a trigger, or of a statement run by a function, comes with another text: those belong to their
+    // outermost statement.
+    if (sql != api()->sql(statement)) return;
+    if (traits.mark.runs > 0) traits.mark.slot = statements.adopt(statement, sql, traits.mark.runs, counters(statement));
+  }
   unseen_beginning_ = false;
   unjudged_ = -1;
   if (lost_.load(std::memory_order_relaxed)) lost_.store(false, std::memory_order_relaxed);
-  heed(sql);
+  if (*sql <= ' ' || (*sql | 0x20) == 'p' || (*sql | 0x20) == 'a') heed(sql);  // PRAGMA, ATTACH
   traits.timeout_ns = warden_.deadlines().timeout_ns(*this);
   if (traits.timeout_ns > 0 || hot.asks_writes.load(std::memory_order_relaxed)) {
     traits.writes = api()->stmt_readonly(statement) == 0;
     if (traits.writes && !hot.timeout_writes.load(std::memory_order_relaxed)) traits.timeout_ns = 0;
     if (traits.timeout_ns > 0) warden_.deadlines().ensure_running();
-    if (!keeps_stats) traits.mark.before.vm_steps = api()->stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 0);
+  }
+  if (traits.mark.slot >= 0) {
+    traits.mark.steps = statements.steps(traits.mark.slot);
+  } else if (traits.mark.runs != 0) {
+    traits.mark.steps = counter(statement, SQLITE_STMTSTATUS_VM_STEP);
   }
   activity.begin(statement, sql, monotonic_ns(), traits);
 }
@@ -97,30 +98,26 @@ bool SqliteConnection::came_to_nothing(sqlite3_stmt* statement) noexcept {
 
 void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noexcept {
   const std::int64_t now_ns = monotonic_ns();
-  const bool keeps_stats = warden_.hot.statement_stats.load(std::memory_order_relaxed);
-  StatementCounters after{};
-  if (keeps_stats) {
-    after = counters(statement);
-  } else if (activity.has_deadline()) {
-    after.vm_steps = api()->stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 0);
-  }
-  if (after.vm_steps - activity.oldest_mark().before.vm_steps == kStepsToTransaction && came_to_nothing(statement)) {
+  const std::int32_t vm_steps = counter(statement, SQLITE_STMTSTATUS_VM_STEP);
+  if (vm_steps - activity.oldest_mark().steps == kStepsToTransaction && came_to_nothing(statement)) {
     activity.suspend(now_ns);
     return;
   }
-  Activity::Ended run = activity.end(statement, now_ns);
-  const int slot = keeps_stats ? count(statement, run, after, now_ns, told_ns) : -1;
+  const Activity::Ended run = activity.end(statement, now_ns);
+  const int slot = warden_.hot.statement_stats.load(std::memory_order_relaxed)
+                       ? count(statement, run, vm_steps, now_ns, told_ns)
+                       : -1;
   if (activity.depth() > 0) return;
   // Where its beginning was not told: SQLite's own clock, in milliseconds.
   const std::int64_t elapsed_ns = run.elapsed_ns < 0 ? told_ns : run.elapsed_ns;
   activity.set_in_transaction(api()->get_autocommit(db_) == 0);
-  const bool unmeasured =
-      !touchable() && now_ns - figures.sampled_ns.load(std::memory_order_relaxed) > kOwnMeasureNs;
-  const bool was_long = elapsed_ns >= kLongStatementNs;
   if (run.interrupted) note_cancelled_end(warden_, *this, elapsed_ns, now_ns);
-  if (is_asked_anything() || was_long || unmeasured || run.interrupted)
+  const bool was_long = elapsed_ns >= kLongStatementNs;
+  if (was_long || is_asked_anything() || run.interrupted ||
+      (!touchable() && now_ns - figures.sampled_ns.load(std::memory_order_relaxed) > kOwnMeasureNs)) {
     settle(statement, now_ns, elapsed_ns, run.interrupted);
-  if (was_long && slot >= 0) {
+  }
+  if (was_long) {
     const bool weighed = weight_seq.load(std::memory_order_relaxed) == run.statement_seq;
     statements.note(slot, false,
                     std::max(held_at_end_, weighed ? weight_bytes.load(std::memory_order_relaxed) : -1));
@@ -129,29 +126,24 @@ void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noex
   ended_before_ns_ = now_ns;
 }
 
-int SqliteConnection::count(sqlite3_stmt* statement, Activity::Ended& run, const StatementCounters& after,
+int SqliteConnection::count(sqlite3_stmt* statement, const Activity::Ended& run, std::int32_t vm_steps,
                             std::int64_t now_ns, std::int64_t told_ns) noexcept {
-  StatementSlots::Run told{run.elapsed_ns, now_ns, run.mark.runs + 1, after};
-  told.cancelled = run.interrupted;
-  told.failed = run.interrupted || api()->errcode(db_) == SQLITE_NOMEM;
-  if (run.elapsed_ns < 0) {
-    // Its beginning was not told: a statement inside another, EXPLAIN, the rest of one that was prepared anew, or one
-    // that began before we were there.
-    told.runs = runs(statement);
-    if (activity.depth() > 0 || told.runs == 0) return -1;
-    run.sql = api()->sql(statement);
-    if (run.sql == nullptr) return -1;
-    run.mark.slot = statements.find(statement, run.sql, told.runs - 1);
-    told.counts_as_call = run.mark.slot < 0;
-    told.elapsed_ns = told_ns;
-  }
-  if (run.mark.slot < 0 && run.mark.runs < 0) {
-    told.runs = runs(statement);
-    run.mark.before = after;  // what it had before is not known
-  } else if (!told.counts_as_call) {
-    run.mark = statements.mark_of(run.mark.slot);
-  }
-  return statements.end(statement, run.sql, run.mark, told);
+  StatementSlots::Run told;
+  told.elapsed_ns = run.elapsed_ns;
+  told.now_ns = now_ns;
+  told.vm_steps = vm_steps;
+  told.failed = told.cancelled = run.interrupted;
+  const auto read = [&] { return counters(statement); };
+  if (run.elapsed_ns >= 0) return statements.end(statement, run.sql, run.mark, told, read);
+  // Its beginning was not told: a statement inside another, EXPLAIN, the rest of one that was prepared anew, or one that
+  // began before we were there.
+  const std::int32_t runs = counter(statement, SQLITE_STMTSTATUS_RUN);
+  const char* sql = api()->sql(statement);
+  if (activity.depth() > 0 || runs == 0 || sql == nullptr) return -1;
+  const StatementMark before{statements.find(statement, sql, runs - 1), runs - 1, 0};
+  told.is_call = before.slot < 0;
+  told.elapsed_ns = told_ns;
+  return statements.end(statement, sql, before, told, read);
 }
 
 void SqliteConnection::judge() noexcept {

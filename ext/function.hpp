@@ -98,9 +98,14 @@ struct scalar {
     return static_cast<plain>(*converted);
   }
 
+  /// One for each slot, so a few bytes only.
   template <int Slot>
   static void call(sqlite3_context* context, int argc, sqlite3_value** argv) noexcept {
-    const Api* api = slot_api[Slot];
+    run(slot_api[Slot], context, argc, argv);
+  }
+
+  [[gnu::noinline]] static void run(const Api* api, sqlite3_context* context, int argc,
+                                    sqlite3_value** argv) noexcept {
     const int rc = guard(
         [&] {
           [&]<std::size_t... I>(std::index_sequence<I...>) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <new>
 
 namespace warden {
 namespace {
@@ -18,31 +19,45 @@ constexpr int kAttempts = 16;
 
 bool Activity::holds(const char* sql) const noexcept {
   // Only the connection's own thread writes the words, and it is the one that reads them here.
-  return sql != nullptr && sql_bytes_.load(std::memory_order_relaxed) < kSqlBytes &&
-         ::strncmp(sql, reinterpret_cast<const char*>(words_.data()), kSqlBytes) == 0;
+  const std::size_t size = sql_bytes_.load(std::memory_order_relaxed) & ~kTruncated;
+  return sql != nullptr && size < kSqlBytes && ::strncmp(sql, reinterpret_cast<const char*>(text_of(size)), size) == 0 &&
+         sql[size] == '\0';
 }
 
-void Activity::publish(const Frame& frame, bool same_text) noexcept {
+void Activity::put_text(const char* sql) noexcept {
+  std::size_t size = sql == nullptr ? 0 : ::strnlen(sql, kSqlBytes);
+  if (size > kShortBytes && long_text_.load(std::memory_order_relaxed) == nullptr) {
+    auto* made = new (std::nothrow) LongText{};
+    if (made == nullptr) {
+      size = kShortBytes;
+    } else {
+      long_text_.store(made, std::memory_order_release);
+    }
+  }
+  Word* const words = size <= kShortBytes ? short_text_.data() : long_text_.load(std::memory_order_relaxed)->data();
+  for (std::size_t at = 0; at < size; at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, sql + at, size - at < 8 ? size - at : 8);
+    words[at / 8].store(word, std::memory_order_release);
+  }
+  const bool truncated = size >= kShortBytes && sql[size] != '\0';
+  sql_bytes_.store(static_cast<std::uint32_t>(size) | (truncated ? kTruncated : 0), std::memory_order_release);
+}
+
+void Activity::publish(const Frame& frame) noexcept {
   const auto version = version_.load(std::memory_order_relaxed);
   version_.store(version + 1, std::memory_order_relaxed);
   published_ = frame.statement;
-  if (!same_text && !holds(frame.sql)) {
-    const std::size_t size = frame.sql == nullptr ? 0 : ::strnlen(frame.sql, kSqlBytes);
-    for (std::size_t at = 0; at < size; at += 8) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, frame.sql + at, size - at < 8 ? size - at : 8);
-      words_[at / 8].store(word, std::memory_order_release);
-    }
-    // The terminator, for holds(): inside the last word, or in one of its own.
-    if (size % 8 == 0 && size < kSqlBytes) words_[size / 8].store(0, std::memory_order_release);
-    const bool truncated = size == kSqlBytes && frame.sql[size] != '\0';
-    sql_bytes_.store(static_cast<std::uint32_t>(size) | (truncated ? kTruncated : 0),
-                     std::memory_order_release);
-  }
+  if (!holds(frame.sql)) put_text(frame.sql);
+  publish_times(frame);
+  version_.store(version + 2, std::memory_order_release);
+}
+
+void Activity::publish_times(const Frame& frame) noexcept {
   seq_.store(frame.seq, std::memory_order_release);
   started_ns_.store(frame.started_ns, std::memory_order_release);
+  if ((frame.timeout_ns | timeout_ns_.load(std::memory_order_relaxed)) == 0) return;
   timeout_ns_.store(frame.timeout_ns, std::memory_order_release);
-  version_.store(version + 2, std::memory_order_release);
   deadline_ns_.store(frame.timeout_ns == 0 ? 0 : frame.started_ns + frame.timeout_ns, std::memory_order_relaxed);
 }
 
@@ -50,14 +65,20 @@ void Activity::begin(const void* statement, const char* sql, std::int64_t now_ns
                      const Traits& traits) noexcept {
   if (const std::int64_t since_ns = suspended_ns_.load(std::memory_order_relaxed); since_ns != 0) forget(since_ns);
   const std::uint64_t writes = traits.writes ? kWrites : 0;
-  if (depth_ > 0 && writes != 0) state_.fetch_or(writes, std::memory_order_relaxed);
-  if (depth_ == kFrames) {
+  if (depth() > 0 && writes != 0) state_.fetch_or(writes, std::memory_order_relaxed);
+  if (depth_ == kNearFrames && far_ == nullptr) far_.reset(new (std::nothrow) std::array<Frame, kFrames - kNearFrames>{});
+  if (depth_ == (far_ == nullptr ? kNearFrames : kFrames)) {
     ++uncounted_;
     return;
   }
-  Frame& frame = frames_[static_cast<std::size_t>(depth_++)];
-  frame = {statement, sql, ++last_seq_, now_ns, traits.timeout_ns, traits.mark};
-  if (depth_ > 1) {
+  Frame& frame = this->frame(depth_++);
+  frame.statement = statement;
+  frame.sql = sql;
+  frame.seq = ++last_seq_;
+  frame.started_ns = now_ns;
+  frame.timeout_ns = traits.timeout_ns;
+  frame.mark = traits.mark;
+  if (depth() > 1) {
     if (statement == published_) published_ = nullptr;  // another one, perhaps, at the same address
     return;
   }
@@ -67,38 +88,52 @@ void Activity::begin(const void* statement, const char* sql, std::int64_t now_ns
     thread_ = self;
     thread_id_.store(::gettid(), std::memory_order_relaxed);
   }
-  publish(frame, traits.mark.slot >= 0 && statement == published_);
+  if (traits.mark.slot >= 0 && statement == published_) {
+    publish_times(frame);  // the same prepared statement again: its text is there
+  } else {
+    publish(frame);
+  }
   // Nothing ran, so nobody can hold a claim: no exchange is needed.
   state_.store(static_cast<std::uint64_t>(frame.seq) << kSeqShift | kRunning | writes, std::memory_order_release);
 }
 
 Activity::Ended Activity::end(const void* statement, std::int64_t now_ns) noexcept {
-  suspended_ns_.store(0, std::memory_order_relaxed);
-  for (int i = depth_ - 1; i >= 0; --i) {
-    const Frame frame = frames_[static_cast<std::size_t>(i)];
-    if (frame.statement != statement) continue;
-    for (int k = i + 1; k < depth_; ++k)
-      frames_[static_cast<std::size_t>(k - 1)] = frames_[static_cast<std::size_t>(k)];
-    --depth_;
-    if (depth() == 0) {
-      note_end(now_ns);
-    } else if (i == 0 && depth_ > 0) {
-      const std::uint64_t writes = state_.load(std::memory_order_relaxed) & kWrites;
-      publish(frames_[0], false);
-      leave_for(static_cast<std::uint64_t>(frames_[0].seq) << kSeqShift | kRunning | writes);
-    } else if (depth_ == 0) {
-      // What still runs has no frame: it gets a number, so that nobody takes it for the one that ended, and no deadline.
-      seq_.store(++last_seq_, std::memory_order_relaxed);
-      deadline_ns_.store(0, std::memory_order_relaxed);
-      leave_for(static_cast<std::uint64_t>(last_seq_) << kSeqShift | kRunning | kWrites);
+  if (suspended()) suspended_ns_.store(0, std::memory_order_relaxed);
+  int i = depth_ - 1;
+  while (i >= 0 && frame(i).statement != statement) --i;
+  if (i < 0) {
+    if (uncounted_ > 0) {
+      --uncounted_;
+      if (depth() == 0) note_end(now_ns);
     }
-    return {now_ns - frame.started_ns, frame.seq, interrupted_seq() == frame.seq, frame.sql, frame.mark};
+    return {};
   }
-  if (uncounted_ > 0) {
-    --uncounted_;
-    if (depth() == 0) note_end(now_ns);
+  const Frame& of = frame(i);
+  Ended ended{now_ns - of.started_ns, of.seq, false, of.sql, of.mark};
+  --depth_;
+  if (depth() == 0) {
+    note_end(now_ns);
+  } else {
+    close_up(i);
   }
-  return {};
+  ended.interrupted = interrupted_seq() == ended.statement_seq;
+  return ended;
+}
+
+void Activity::close_up(int gap) noexcept {
+  for (int k = gap; k < depth_; ++k) frame(k) = frame(k + 1);
+  if (gap > 0) return;
+  if (depth_ > 0) {
+    const std::uint64_t writes = state_.load(std::memory_order_relaxed) & kWrites;
+    publish(near_[0]);
+    leave_for(static_cast<std::uint64_t>(near_[0].seq) << kSeqShift | kRunning | writes);
+    return;
+  }
+  // What still runs has no frame: it gets a number, so that nobody takes it for the one that ended, and no deadline.
+  seq_.store(++last_seq_, std::memory_order_relaxed);
+  timeout_ns_.store(0, std::memory_order_relaxed);
+  deadline_ns_.store(0, std::memory_order_relaxed);
+  leave_for(static_cast<std::uint64_t>(last_seq_) << kSeqShift | kRunning | kWrites);
 }
 
 void Activity::suspend(std::int64_t now_ns) noexcept { suspended_ns_.store(now_ns, std::memory_order_relaxed); }
@@ -154,8 +189,9 @@ Activity::View Activity::look(std::array<char, kSqlBytes>* sql) const noexcept {
     const std::uint32_t bytes = sql_bytes_.load(std::memory_order_acquire);
     const std::size_t size = bytes & ~kTruncated;
     if (sql != nullptr) {
+      const Word* words = text_of(size);
       for (std::size_t at = 0; at < size; at += 8) {
-        const std::uint64_t word = words_[at / 8].load(std::memory_order_acquire);
+        const std::uint64_t word = words[at / 8].load(std::memory_order_acquire);
         std::memcpy(sql->data() + at, &word, 8);
       }
     }

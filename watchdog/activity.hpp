@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "statement_counters.hpp"
@@ -30,6 +31,11 @@ class Activity {
   /// Statements of one connection that are told apart while they run at the same time; further ones are
   /// counted: the connection runs until they have ended too, but they have no number and no time.
   static constexpr int kFrames = 8;
+
+  Activity() = default;
+  ~Activity() { delete long_text_.load(std::memory_order_relaxed); }
+  Activity(const Activity&) = delete;
+  Activity& operator=(const Activity&) = delete;
 
   /// What is known of a statement when it begins.
   struct Traits {
@@ -60,11 +66,11 @@ class Activity {
   bool suspended() const noexcept { return suspended_ns_.load(std::memory_order_relaxed) != 0; }
   /// For the own thread: is this the only one that runs?
   bool runs_only(const void* statement) const noexcept {
-    return depth_ == 1 && uncounted_ == 0 && frames_[0].statement == statement;
+    return depth_ == 1 && uncounted_ == 0 && near_[0].statement == statement;
   }
   /// For the own thread: of the oldest that runs.
-  bool has_deadline() const noexcept { return depth_ > 0 && frames_[0].timeout_ns != 0; }
-  const StatementMark& oldest_mark() const noexcept { return frames_[0].mark; }
+  bool has_deadline() const noexcept { return depth_ > 0 && near_[0].timeout_ns != 0; }
+  StatementMark oldest_mark() const noexcept { return near_[0].mark; }
 
   /// Forgets all that runs: the ends of these statements will not be seen. The own thread, or one that keeps it out.
   void forget(std::int64_t now_ns) noexcept;
@@ -122,7 +128,7 @@ class Activity {
   std::int64_t interrupted_seq() const noexcept { return interrupted_seq_.load(std::memory_order_relaxed); }
   /// The own thread ends the published statement by itself: in the progress handler.
   void note_interrupted() noexcept {
-    interrupted_seq_.store(frames_[0].seq, std::memory_order_relaxed);
+    interrupted_seq_.store(near_[0].seq, std::memory_order_relaxed);
   }
 
  private:
@@ -140,16 +146,31 @@ class Activity {
   static constexpr std::uint64_t kWrites = 4;   // until nothing runs
   static constexpr unsigned kSeqShift = 3;
 
-  void publish(const Frame& frame, bool same_text) noexcept;
+  /// Most texts are short, and there may be many connections.
+  static constexpr std::size_t kShortBytes = 256;
+  using Word = std::atomic<std::uint64_t>;
+  using LongText = std::array<Word, kSqlBytes / 8>;
+
+  /// Where a text of so many bytes stands.
+  const Word* text_of(std::size_t bytes) const noexcept {
+    return bytes <= kShortBytes ? short_text_.data() : long_text_.load(std::memory_order_acquire)->data();
+  }
+  void put_text(const char* sql) noexcept;
+  void publish(const Frame& frame) noexcept;
+  void publish_times(const Frame& frame) noexcept;
   /// Is this very text published already? Most statements run again and again: comparing costs a third of copying.
   bool holds(const char* sql) const noexcept;
   void note_end(std::int64_t now_ns) noexcept;
+  void close_up(int gap) noexcept;
   void leave_for(std::uint64_t next) noexcept;
   bool claim(std::int64_t seq, bool writers) noexcept;
   void unclaim(std::int64_t seq) noexcept;
 
   // The connection's own thread only.
-  std::array<Frame, kFrames> frames_{};
+  Frame& frame(int i) noexcept { return i < kNearFrames ? near_[static_cast<std::size_t>(i)] : (*far_)[static_cast<std::size_t>(i - kNearFrames)]; }
+  static constexpr int kNearFrames = 2;
+  std::array<Frame, kNearFrames> near_{};
+  std::unique_ptr<std::array<Frame, kFrames - kNearFrames>> far_;  // for connections that need more
   int depth_ = 0;      // frames in use
   int uncounted_ = 0;  // statements beyond kFrames
   std::int64_t last_seq_ = 0;
@@ -173,7 +194,8 @@ class Activity {
   std::atomic<std::int64_t> ended_ns_{0};
   std::atomic<std::uint32_t> version_{0};
   std::atomic<std::uint32_t> sql_bytes_{0};  // highest bit: truncated
-  std::array<std::atomic<std::uint64_t>, kSqlBytes / 8> words_{};
+  std::array<std::atomic<std::uint64_t>, kShortBytes / 8> short_text_{};
+  std::atomic<LongText*> long_text_{nullptr};  // made for the first text that needs it
 };
 
 }  // namespace warden

@@ -16,9 +16,9 @@ struct StatementCounters {
 
 /// What is remembered of a run from its beginning to its end, so that its own share of the counters can be told.
 struct StatementMark {
-  std::int32_t slot = -1;  // where its shape was found; -1 = not yet known
+  std::int32_t slot = -1;  // where its figures are; -1 = not yet known
   std::int32_t runs = -1;  // runs of this prepared statement before; -1 = not looked at
-  StatementCounters before{};
+  std::int32_t steps = 0;  // its vm_steps before
 };
 
 }  // namespace warden

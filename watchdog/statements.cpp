@@ -46,12 +46,6 @@ T plain(const std::atomic<T>& value) noexcept {
   return value.load(std::memory_order_relaxed);
 }
 
-/// For the only writer: an ordinary addition, that readers never see half of.
-template <class T>
-void add_to(std::atomic<T>& sum, T what) noexcept {
-  sum.store(plain(sum) + what, std::memory_order_relaxed);
-}
-
 /// The share of a run. SQLite's counters are unsigned 32 bits and wrap; and a host may set them back to 0, then what they
 /// show is all there is. No step takes less than a nanosecond, which tells the two apart.
 std::int64_t share(std::int32_t before, std::int32_t after, std::int64_t elapsed_ns) noexcept {
@@ -191,11 +185,9 @@ void StatementSlots::give_up(Slot& slot) noexcept {
   slot.clear();
 }
 
-int StatementSlots::find(const void* statement, const char* sql, std::int32_t runs) const noexcept {
-  const auto is = [&](const Key& key) { return key.statement == statement && key.sql == sql && key.runs == runs; };
-  if (last_ >= 0 && is(keys_[static_cast<std::size_t>(last_)])) return last_;
+int StatementSlots::find_other(const void* statement, const char* sql, std::int32_t runs) const noexcept {
   for (std::size_t i = 0; i < keys_.size(); ++i) {
-    if (is(keys_[i])) return static_cast<int>(i);
+    if (keys_[i].is(statement, sql, runs)) return static_cast<int>(i);
   }
   return -1;
 }
@@ -241,46 +233,38 @@ int StatementSlots::find_or_make(const char* sql) {
   return free;
 }
 
-int StatementSlots::end(const void* statement, const char* sql, const StatementMark& mark, const Run& run) noexcept {
-  int at = mark.slot;
-  const auto still = [&](const Key& key) { return key.statement == statement && key.runs == mark.runs; };
-  if (at < 0 || !still(keys_[static_cast<std::size_t>(at)]) ||
-      keys_[static_cast<std::size_t>(at)].slot->epoch != store_->epoch()) {
-    try {
-      at = find_or_make(sql);
-    } catch (const std::bad_alloc&) {
-      return last_ = -1;
-    }
+int StatementSlots::adopt(const void* statement, const char* sql, std::int32_t runs,
+                          const StatementCounters& before) noexcept {
+  try {
+    const int at = find_or_make(sql);
+    Key& key = keys_[static_cast<std::size_t>(at)];
+    key.statement = statement;
+    key.sql = sql;
+    key.runs = runs;
+    key.after = before;
+    key.quiet_steps = -1;
+    return at;
+  } catch (const std::bad_alloc&) {
+    return -1;
   }
-  Key& key = keys_[static_cast<std::size_t>(at)];
-  key.statement = statement;
-  key.sql = sql;
-  key.runs = run.runs;
-  key.after = run.after;
-  last_ = at;
+}
+
+void StatementSlots::count_all(Key& key, std::int32_t steps, std::int64_t elapsed_ns,
+                               const StatementCounters& after) noexcept {
+  const StatementCounters before = key.after;
   Slot& slot = *key.slot;
   const auto count = [&](std::atomic<std::int64_t>& sum, std::int32_t StatementCounters::*counter) {
-    if (run.after.*counter != mark.before.*counter)
-      add_to(sum, share(mark.before.*counter, run.after.*counter, run.elapsed_ns));
+    if (after.*counter == before.*counter) return false;
+    add_to(sum, share(before.*counter, after.*counter, elapsed_ns));
+    return true;
   };
   count(slot.vm_steps, &StatementCounters::vm_steps);
-  count(slot.full_scan_steps, &StatementCounters::full_scan_steps);
-  count(slot.sorts, &StatementCounters::sorts);
-  count(slot.auto_indexes, &StatementCounters::auto_indexes);
-  count(slot.reprepares, &StatementCounters::reprepares);
-  add_to(slot.total_ns, run.elapsed_ns);
-  slot.last_ns.store(run.now_ns, std::memory_order_relaxed);
-  if (run.cancelled) add_to(slot.cancels, std::int64_t{1});
-  if (run.failed) add_to(slot.errors, std::int64_t{1});
-  if (!run.counts_as_call) return at;
-  const std::int64_t calls = plain(slot.calls);
-  if (calls == 0) slot.first_ns.store(run.now_ns, std::memory_order_relaxed);
-  if (calls == 0 || run.elapsed_ns < plain(slot.min_ns)) slot.min_ns.store(run.elapsed_ns, std::memory_order_relaxed);
-  if (run.elapsed_ns > plain(slot.max_ns)) slot.max_ns.store(run.elapsed_ns, std::memory_order_relaxed);
-  const auto elapsed = static_cast<double>(run.elapsed_ns);
-  add_to(slot.squares_ns2, elapsed * elapsed);
-  slot.calls.store(calls + 1, std::memory_order_relaxed);
-  return at;
+  bool quiet = !count(slot.full_scan_steps, &StatementCounters::full_scan_steps);
+  quiet = !count(slot.sorts, &StatementCounters::sorts) && quiet;
+  quiet = !count(slot.auto_indexes, &StatementCounters::auto_indexes) && quiet;
+  quiet = !count(slot.reprepares, &StatementCounters::reprepares) && quiet;
+  key.after = after;
+  key.quiet_steps = quiet ? steps : -1;
 }
 
 void StatementSlots::note(int slot, bool error, std::int64_t bytes) noexcept {

@@ -103,8 +103,8 @@ class StatementStore {
   std::atomic<std::uint32_t> epoch_{1};
 };
 
-/// The shapes that one connection ran last. begin(), end() and note() belong to the connection's own thread; each() may
-/// be called by any, and only waits for a slot that is being made or given up.
+/// The shapes that one connection ran last. All but each() belong to the connection's own thread, or to one that keeps it
+/// out; each() may be called by any, and only waits for a slot that is being made or given up.
 class StatementSlots {
  public:
   /// Shapes of one connection that are counted without a lock; with more, the one not run for longest is given up.
@@ -117,35 +117,49 @@ class StatementSlots {
 
   void use(StatementStore& store) noexcept { store_ = &store; }
 
-  /// The slot of the prepared statement if its last run seen was its `runs`-th; -1 if not.
-  int find(const void* statement, const char* sql, std::int32_t runs) const noexcept;
-  /// A statement begins. `mark` holds its slot, as find() gave it, and SQLite's count of its earlier runs; what is missing
-  /// is filled in: `read()` gives its counters. It goes to end().
-  template <class Read>
-  void begin(StatementMark& mark, Read&& read) const noexcept {
-    if (mark.slot >= 0) {
-      mark.before = keys_[static_cast<std::size_t>(mark.slot)].after;
-    } else if (mark.runs > 0) {
-      mark.before = read();
-    }
+  /// The slot of the prepared statement if its last run seen was its `runs`-th (as SQLite counts them); -1 if not.
+  int find(const void* statement, const char* sql, std::int32_t runs) const noexcept {
+    if (last_ >= 0 && keys_[static_cast<std::size_t>(last_)].is(statement, sql, runs)) return last_;
+    return find_other(statement, sql, runs);
   }
-  /// As if the statement that ended last in this slot began again.
-  StatementMark mark_of(int slot) const noexcept {
-    const Key& key = keys_[static_cast<std::size_t>(slot)];
-    return {slot, key.runs, key.after};
-  }
+  /// For a statement that begins, was not found, and has run before: a slot where its counters so far are remembered, so
+  /// that end() counts this run's share alone. -1 where there is no memory.
+  int adopt(const void* statement, const char* sql, std::int32_t runs, const StatementCounters& before) noexcept;
+
+  /// vm_steps of the prepared statement of this slot, as last seen.
+  std::int32_t steps(int slot) const noexcept { return keys_[static_cast<std::size_t>(slot)].after.vm_steps; }
 
   struct Run {
-    std::int64_t elapsed_ns;
-    std::int64_t now_ns;
-    std::int32_t runs;  // now, with this run
-    StatementCounters after;
-    bool counts_as_call = true;  // false: the rest of a run that was told in two parts
+    std::int64_t elapsed_ns = 0;
+    std::int64_t now_ns = 0;
+    std::int32_t vm_steps = 0;  // SQLite's count, over all runs
+    bool is_call = true;        // false: the rest of a run that was told in two parts
     bool cancelled = false;
     bool failed = false;
   };
-  /// A statement that began with `mark` ended. Returns its slot for note(), or -1 where it could not be kept.
-  int end(const void* statement, const char* sql, const StatementMark& mark, const Run& run) noexcept;
+  /// A statement that began with `mark` ended; `read()` gives its counters. Returns its slot for note(), or -1 where it
+  /// could not be kept.
+  template <class Read>
+  int end(const void* statement, const char* sql, StatementMark mark, const Run& run, Read&& read) noexcept {
+    int at = mark.slot;
+    if (at < 0 || !counts(at) || !keys_[static_cast<std::size_t>(at)].is(statement, sql, mark.runs)) {
+      // Its first run, and then it had counted nothing before; or its slot was given up meanwhile.
+      at = adopt(statement, sql, mark.runs, mark.runs == 0 ? StatementCounters{} : read());
+      if (at < 0) return last_ = -1;
+    }
+    Key& key = keys_[static_cast<std::size_t>(at)];
+    last_ = at;
+    const auto steps = static_cast<std::int32_t>(run.vm_steps - key.after.vm_steps);
+    ++key.runs;
+    if (steps != key.quiet_steps || (key.runs & kReadAllMask) == 0) {
+      count_all(key, steps, run.elapsed_ns, read());
+    } else {
+      add_to(key.slot->vm_steps, std::int64_t{steps});
+      key.after.vm_steps = run.vm_steps;
+    }
+    key.slot->count(run);
+    return at;
+  }
   /// What is learned of the run that ended last in this slot. `bytes`: held at its height, -1 = not known.
   void note(int slot, bool error, std::int64_t bytes) noexcept;
 
@@ -162,6 +176,15 @@ class StatementSlots {
   std::mutex& fork_lock() noexcept { return lock_; }
 
  private:
+  /// All counters are read at least after so many runs, however quiet.
+  static constexpr std::int32_t kReadAllMask = 63;
+
+  /// For the only writer: an ordinary addition, that readers never see half of.
+  template <class T>
+  static void add_to(std::atomic<T>& sum, T what) noexcept {
+    sum.store(sum.load(std::memory_order_relaxed) + what, std::memory_order_relaxed);
+  }
+
   struct Slot {
     // Changed under lock_ only.
     std::shared_ptr<Shape> shape;
@@ -170,6 +193,8 @@ class StatementSlots {
     std::atomic<std::int64_t> calls{0}, errors{0}, cancels{0}, total_ns{0}, min_ns{0}, max_ns{0}, vm_steps{0},
         full_scan_steps{0}, sorts{0}, auto_indexes{0}, reprepares{0}, peak_bytes{-1}, first_ns{0}, last_ns{0};
     std::atomic<double> squares_ns2{0};
+
+    void count(const Run& run) noexcept;
     StatementTotals read() const noexcept;
     void clear() noexcept;
   };
@@ -178,10 +203,22 @@ class StatementSlots {
     const void* statement = nullptr;
     const char* sql = nullptr;
     std::int32_t runs = 0;  // after the last run seen
+    /// Steps of a run that was seen to change no other counter: the next with as many is taken to have done the same, and
+    /// the others, which only grow, are read again after another kind of run. -1 = none is known.
+    std::int32_t quiet_steps = -1;
     StatementCounters after{};
     std::uint64_t text_hash = 0;
     std::unique_ptr<Slot> slot;
+
+    bool is(const void* other, const char* text, std::int32_t count) const noexcept {
+      return statement == other && runs == count && sql == text;
+    }
   };
+  bool counts(int at) const noexcept {
+    return keys_[static_cast<std::size_t>(at)].slot->epoch == store_->epoch();
+  }
+  void count_all(Key& key, std::int32_t steps, std::int64_t elapsed_ns, const StatementCounters& after) noexcept;
+  int find_other(const void* statement, const char* sql, std::int32_t runs) const noexcept;
   int find_or_make(const char* sql);
   int free_slot();
   void give_up(Slot& slot) noexcept;
@@ -191,5 +228,21 @@ class StatementSlots {
   std::vector<Key> keys_;
   int last_ = -1;
 };
+
+inline void StatementSlots::Slot::count(const Run& run) noexcept {
+  add_to(total_ns, run.elapsed_ns);
+  last_ns.store(run.now_ns, std::memory_order_relaxed);
+  if (run.cancelled) add_to(cancels, std::int64_t{1});
+  if (run.failed) add_to(errors, std::int64_t{1});
+  if (!run.is_call) return;
+  const std::int64_t before = calls.load(std::memory_order_relaxed);
+  if (before == 0) first_ns.store(run.now_ns, std::memory_order_relaxed);
+  if (before == 0 || run.elapsed_ns < min_ns.load(std::memory_order_relaxed))
+    min_ns.store(run.elapsed_ns, std::memory_order_relaxed);
+  if (run.elapsed_ns > max_ns.load(std::memory_order_relaxed)) max_ns.store(run.elapsed_ns, std::memory_order_relaxed);
+  const auto elapsed = static_cast<double>(run.elapsed_ns);
+  add_to(squares_ns2, elapsed * elapsed);
+  calls.store(before + 1, std::memory_order_relaxed);
+}
 
 }  // namespace warden

@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(only_the_value_can_be_changed) {
              "warden_settings: rows can't be deleted");
   BOOST_TEST(db.error("INSERT INTO warden_settings(name, value) VALUES ('x', 1)") ==
              "warden_settings: rows can't be inserted");
-  BOOST_TEST(db.number("SELECT count(*) FROM warden_settings") == 21);
+  BOOST_TEST(db.number("SELECT count(*) FROM warden_settings") == 28);
 }
 
 BOOST_AUTO_TEST_CASE(writing_back_what_is_read_changes_nothing) {

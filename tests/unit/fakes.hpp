@@ -86,6 +86,10 @@ class FakeConnection final : public Connection {
     return given;
   }
 
+  bool interrupt(std::int64_t seq, bool writers) noexcept override {
+    return activity.interrupt(seq, writers, [this] { ++interrupts; });
+  }
+
   /// Takes more memory, as a statement would.
   void fill(std::int64_t bytes) noexcept {
     held_ += bytes;
@@ -96,6 +100,13 @@ class FakeConnection final : public Connection {
     figures.sampled_ns.store(monotonic_ns());
   }
   void begin() noexcept { activity.begin(this, "SELECT 1", monotonic_ns()); }
+  /// A statement with a deadline, as the extension begins one; it may write.
+  void begin(std::int64_t timeout_ns, bool writes = false) noexcept {
+    Activity::Traits traits;
+    traits.timeout_ns = timeout_ns;
+    traits.writes = writes;
+    activity.begin(this, "SELECT 1", monotonic_ns(), traits);
+  }
   void end() noexcept { activity.end(this, monotonic_ns()); }
 
   std::int64_t held() const noexcept { return held_; }
@@ -104,6 +115,7 @@ class FakeConnection final : public Connection {
 
   std::atomic<bool> can_touch{true};
   std::atomic<bool> busy{false};  // its mutex is never free
+  std::atomic<int> interrupts{0};
 
  private:
   FakeEngine* engine_;
@@ -143,7 +155,7 @@ struct Guarded {
         warden(Files(machine.tree.root()), environment.data()) {
     warden.add_engine(&engine);
   }
-  ~Guarded() { warden.watchdog().stop_for_good(); }
+  ~Guarded() { warden.stop_for_good(); }
 
   std::shared_ptr<FakeConnection> connect(std::int64_t bytes = 0) {
     auto made = std::make_shared<FakeConnection>(warden.registry.next_id(), &engine, bytes);

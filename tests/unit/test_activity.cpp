@@ -26,7 +26,7 @@ struct Fixture {
   void begin(std::size_t i, const char* sql, std::int64_t now_ns) {
     activity.begin(statement(i), sql, now_ns);
   }
-  std::int64_t end(std::size_t i, std::int64_t now_ns) { return activity.end(statement(i), now_ns); }
+  std::int64_t end(std::size_t i, std::int64_t now_ns) { return activity.end(statement(i), now_ns).elapsed_ns; }
   std::string sql() const {
     Text text;
     return {text.data(), activity.look(&text).sql_bytes};
