@@ -13,7 +13,7 @@ struct StatementRow {
   StatementTotals totals;
 };
 
-/// Every shape with calls, the figures of all connections added up, in the order of fingerprints. The list is in memory
+/// Every shape with calls, the figures of all connections added up, at most statement_stats_max. The list is in memory
 /// from SQLite. Waits for no statement. Throws std::bad_alloc.
 vtab::vector<StatementRow> statement_rows(const vtab::Api* api);
 

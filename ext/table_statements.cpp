@@ -96,6 +96,7 @@ vtab::vector<StatementRow> statement_rows(const vtab::Api* api) {
     rows.clear();
     rows.reserve(wanted);
     wanted = 0;
+    vtab::vector<const Shape*> left{vtab::Allocator<const Shape*>(api)};  // shapes that left, and are in some slot
     const auto put = [&](const std::shared_ptr<Shape>& shape, const StatementTotals& totals) {
       if (rows.size() < rows.capacity()) {
         rows.push_back({shape, totals});
@@ -104,7 +105,15 @@ vtab::vector<StatementRow> statement_rows(const vtab::Api* api) {
       }
     };
     warden.statements.each(put);
-    for (auto c = warden.registry.after(0); c != nullptr; c = warden.registry.after(c->id)) c->statements.each(put);
+    const auto put_slot = [&](const std::shared_ptr<Shape>& shape, const StatementTotals& totals) {
+      put(shape, totals);
+      const StatementTotals before = warden.statements.totals_of_left(shape);
+      if (before.calls == 0 || std::find(left.begin(), left.end(), shape.get()) != left.end()) return;
+      left.push_back(shape.get());
+      put(shape, before);
+    };
+    for (auto c = warden.registry.after(0); c != nullptr; c = warden.registry.after(c->id))
+      c->statements.each(put_slot);
   }
   std::sort(rows.begin(), rows.end(),
             [](const auto& a, const auto& b) { return a.shape->fingerprint < b.shape->fingerprint; });
@@ -118,6 +127,12 @@ vtab::vector<StatementRow> statement_rows(const vtab::Api* api) {
   }
   rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(kept), rows.end());
   std::erase_if(rows, [](const StatementRow& row) { return row.totals.calls == 0; });
+  // What slots hold comes on top of what is stored: the least used of all are not shown.
+  if (const std::size_t most = warden.statements.most(); rows.size() > most) {
+    std::nth_element(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(most), rows.end(),
+                     [](const auto& a, const auto& b) { return a.totals.calls > b.totals.calls; });
+    rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(most), rows.end());
+  }
   return rows;
 }
 

@@ -56,7 +56,7 @@ std::int64_t Deadlines::look_at(Connection& connection, std::int64_t now_ns) noe
     const std::int64_t late_ns = monotonic_ns() - deadline_ns;
     if (late_ns > latest_by_ns_.load(std::memory_order_relaxed))
       latest_by_ns_.store(late_ns, std::memory_order_relaxed);
-    if (const std::int64_t again_ns = assert_again(warden_, connection, now_ns); again_ns != 0) return again_ns;
+    if (const std::int64_t again_ns = assert_again(warden_, connection, 0); again_ns != 0) return again_ns;
   }
   return kNever;
 }

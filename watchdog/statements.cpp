@@ -97,12 +97,13 @@ std::shared_ptr<Shape> StatementStore::shape_of(std::string_view sql) {
 void StatementStore::add(const std::shared_ptr<Shape>& shape, const StatementTotals& totals) noexcept {
   const std::lock_guard held(lock_);
   try {
-    // It may have left meanwhile: then it comes back with all it had.
+    // It may have left meanwhile: then it comes back with all it had. (Or another slot has made it anew: into that.)
     if (shapes_.size() >= most_ && !shapes_.contains(shape->fingerprint)) {
       make_room(most_ - std::max<std::size_t>(1, most_ / kLeavingDivisor));
     }
     const auto [place, fresh] = shapes_.try_emplace(shape->fingerprint, shape);
     place->second->totals.add(totals);
+    if (place->second != shape) place->second->totals.add(std::exchange(shape->totals, {}));
   } catch (const std::bad_alloc&) {
     ++left_;
   }
@@ -113,18 +114,22 @@ void StatementStore::make_room(std::size_t most) noexcept {
   const std::size_t leaving = shapes_.size() - most;
   left_ += static_cast<std::int64_t>(leaving);
   try {
-    // Those in a connection's slot are in use, and go last; then the fewest calls, then the longest ago.
-    using Rank = std::tuple<bool, std::int64_t, std::int64_t, std::uint64_t>;
+    using Rank = std::tuple<std::int64_t, std::int64_t, std::uint64_t>;  // calls, last, fingerprint
     std::vector<Rank> ranks;
     ranks.reserve(shapes_.size());
-    for (const auto& [fingerprint, shape] : shapes_) {
-      ranks.emplace_back(shape.use_count() > 1, shape->totals.calls, shape->totals.last_ns, fingerprint);
-    }
+    for (const auto& [fingerprint, shape] : shapes_)
+      ranks.emplace_back(shape->totals.calls, shape->totals.last_ns, fingerprint);
     std::nth_element(ranks.begin(), ranks.begin() + static_cast<std::ptrdiff_t>(leaving) - 1, ranks.end());
-    for (std::size_t i = 0; i < leaving; ++i) shapes_.erase(std::get<3>(ranks[i]));
+    for (std::size_t i = 0; i < leaving; ++i) shapes_.erase(std::get<2>(ranks[i]));
   } catch (const std::bad_alloc&) {
     while (shapes_.size() > most) shapes_.erase(shapes_.begin());
   }
+}
+
+StatementTotals StatementStore::totals_of_left(const std::shared_ptr<Shape>& shape) const noexcept {
+  const std::lock_guard held(lock_);
+  const auto known = shapes_.find(shape->fingerprint);
+  return known != shapes_.end() && known->second == shape ? StatementTotals{} : shape->totals;
 }
 
 void StatementStore::reset() noexcept {
@@ -209,21 +214,23 @@ int StatementSlots::free_slot() {
 int StatementSlots::find_or_make(const char* sql) {
   const std::size_t size = std::strlen(sql);
   const std::uint64_t hash = hash_of(sql, size);
+  int free = -1;
   for (std::size_t i = 0; i < keys_.size(); ++i) {
-    if (keys_[i].text_hash == hash && keys_[i].slot->shape != nullptr && keys_[i].slot->epoch == store_->epoch())
-      return static_cast<int>(i);
+    if (keys_[i].text_hash != hash || keys_[i].slot->shape == nullptr) continue;
+    if (counts(static_cast<int>(i))) return static_cast<int>(i);
+    free = static_cast<int>(i);  // of before a reset
   }
   std::shared_ptr<Shape> shape = store_->shape_of({sql, size});
   // A host that writes its values into its texts has ever new ones of one shape: these must not use up all slots.
   int same = 0;
-  int free = -1;
+  int oldest = -1;
   for (std::size_t i = 0; i < keys_.size(); ++i) {
     if (keys_[i].slot->shape != shape) continue;
     ++same;
-    if (free < 0 || plain(keys_[i].slot->last_ns) < plain(keys_[static_cast<std::size_t>(free)].slot->last_ns))
-      free = static_cast<int>(i);
+    if (oldest < 0 || plain(keys_[i].slot->last_ns) < plain(keys_[static_cast<std::size_t>(oldest)].slot->last_ns))
+      oldest = static_cast<int>(i);
   }
-  if (same < kSlotsOfOneShape) free = free_slot();
+  if (free < 0) free = same < kSlotsOfOneShape ? free_slot() : oldest;
   Key& key = keys_[static_cast<std::size_t>(free)];
   key.text_hash = hash;
   const std::lock_guard held(lock_);

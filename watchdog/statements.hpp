@@ -64,8 +64,8 @@ struct Shape {
   StatementTotals totals;  // without what slots hold
 };
 
-/// All shapes of the process, at most as many as the setting says; the least used make room. Thread-safe; the lock is a
-/// leaf.
+/// All shapes of the process, at most as many as the setting says; the least used make room: those with the fewest calls,
+/// not counting what slots hold, since a slot brings its shape back with all it had. Thread-safe; the lock is a leaf.
 class StatementStore {
  public:
   /// The shape of a text, made if need be. Throws std::bad_alloc.
@@ -83,6 +83,9 @@ class StatementStore {
   std::size_t most() const noexcept;
   /// Shapes that had to leave since the last reset.
   std::int64_t left() const noexcept;
+
+  /// What a shape had when it left, as long as a slot keeps it; nothing for one that is here.
+  StatementTotals totals_of_left(const std::shared_ptr<Shape>& shape) const noexcept;
 
   /// Calls `take(shape, totals)` for each, with the lock held: it must be quick. What it throws is passed on.
   template <class F>
@@ -142,9 +145,13 @@ class StatementSlots {
   template <class Read>
   int end(const void* statement, const char* sql, StatementMark mark, const Run& run, Read&& read) noexcept {
     int at = mark.slot;
-    if (at < 0 || !counts(at) || !keys_[static_cast<std::size_t>(at)].is(statement, sql, mark.runs)) {
-      // Its first run, and then it had counted nothing before; or its slot was given up meanwhile.
-      at = adopt(statement, sql, mark.runs, mark.runs == 0 ? StatementCounters{} : read());
+    const bool known = at >= 0 && keys_[static_cast<std::size_t>(at)].is(statement, sql, mark.runs);
+    if (!known || !counts(at)) {
+      // Its first run, and then it had counted nothing before; or its slot was given up meanwhile, or all were reset.
+      at = adopt(statement, sql, mark.runs,
+                 known             ? keys_[static_cast<std::size_t>(at)].after
+                 : mark.runs == 0 ? StatementCounters{}
+                                  : read());
       if (at < 0) return last_ = -1;
     }
     Key& key = keys_[static_cast<std::size_t>(at)];

@@ -73,6 +73,7 @@ class FakeConnection final : public Connection {
   bool touchable() const noexcept override { return can_touch; }
   bool try_measure(Depth) noexcept override {
     if (!can_touch || busy) return false;
+    if (forgets_when_measured) activity.forget(monotonic_ns());
     publish();
     return true;
   }
@@ -115,6 +116,7 @@ class FakeConnection final : public Connection {
 
   std::atomic<bool> can_touch{true};
   std::atomic<bool> busy{false};  // its mutex is never free
+  std::atomic<bool> forgets_when_measured{false};  // finds that nothing runs
   std::atomic<int> interrupts{0};
 
  private:

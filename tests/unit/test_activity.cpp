@@ -244,4 +244,120 @@ BOOST_AUTO_TEST_CASE(readers_never_see_a_text_that_belongs_to_another_statement)
   BOOST_TEST(activity.statement_seq() == n);
 }
 
+BOOST_AUTO_TEST_CASE(only_the_statement_that_is_meant_is_interrupted) {
+  int calls = 0;
+  const auto hit = [&](std::int64_t seq, bool writers = true) { return activity.interrupt(seq, writers, [&] { ++calls; }); };
+  BOOST_TEST(activity.running_seq() == 0);
+  BOOST_TEST(!hit(0));
+  BOOST_TEST(!hit(1));
+  begin(0, "SELECT 1", 1000);
+  BOOST_TEST(activity.running_seq() == 1);
+  BOOST_TEST(!hit(2));
+  BOOST_TEST(hit(1));
+  BOOST_TEST(activity.interrupted_seq() == 1);
+  BOOST_TEST(activity.end(statement(0), 2000).interrupted);
+  BOOST_TEST(!hit(1));
+  begin(0, "SELECT 1", 3000);
+  BOOST_TEST(!hit(1));
+  BOOST_TEST(!activity.end(statement(0), 4000).interrupted);
+  BOOST_TEST(calls == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_statement_that_writes_is_told_apart) {
+  Activity::Traits traits;
+  traits.writes = true;
+  activity.begin(statement(0), "UPDATE t SET a = 1", 1000, traits);
+  BOOST_TEST(activity.look(nullptr).writes);
+  BOOST_TEST(!activity.interrupt(1, false, [] {}));
+  BOOST_TEST(activity.interrupt(1, true, [] {}));
+  end(0, 2000);
+  BOOST_TEST(!activity.look(nullptr).writes);
+  begin(1, "SELECT 1", 3000);
+  BOOST_TEST(activity.interrupt(2, false, [] {}));
+  activity.begin(statement(2), "UPDATE t SET a = 1", 4000, traits);  // beside the reader
+  BOOST_TEST(!activity.interrupt(2, false, [] {}));
+  end(2, 5000);
+  BOOST_TEST(!activity.interrupt(2, false, [] {}));  // until nothing runs
+  end(1, 6000);
+  begin(1, "SELECT 1", 7000);
+  BOOST_TEST(activity.interrupt(4, false, [] {}));
+}
+
+BOOST_AUTO_TEST_CASE(a_deadline_is_that_of_the_oldest_statement) {
+  Activity::Traits traits;
+  traits.timeout_ns = 500;
+  activity.begin(statement(0), "SELECT 1", 1000, traits);
+  BOOST_TEST(activity.deadline_ns() == 1500);
+  BOOST_TEST(activity.look(nullptr).timeout_ns == 500);
+  traits.timeout_ns = 50;
+  activity.begin(statement(1), "SELECT 2", 1100, traits);
+  BOOST_TEST(activity.deadline_ns() == 1500);
+  end(0, 1200);
+  BOOST_TEST(activity.deadline_ns() == 1150);
+  end(1, 1300);
+  begin(2, "SELECT 3", 1400);
+  BOOST_TEST(activity.deadline_ns() == 0);
+  BOOST_TEST(activity.look(nullptr).timeout_ns == 0);
+}
+
+BOOST_AUTO_TEST_CASE(what_runs_without_a_frame_has_a_number_and_no_deadline) {
+  Activity::Traits traits;
+  traits.timeout_ns = 500;
+  for (std::size_t i = 0; i <= Activity::kFrames; ++i) activity.begin(statement(i), "SELECT 1", 1000, traits);
+  for (std::size_t i = 0; i < Activity::kFrames; ++i) end(i, 2000);
+  BOOST_TEST(activity.running());
+  BOOST_TEST(activity.deadline_ns() == 0);
+  BOOST_TEST(!activity.interrupt(1, true, [] {}));
+  BOOST_TEST(activity.running_seq() > Activity::kFrames);
+  BOOST_TEST(activity.interrupt(activity.running_seq(), true, [] {}));
+  BOOST_TEST(!activity.interrupt(activity.running_seq(), false, [] {}));  // it may write
+}
+
+BOOST_AUTO_TEST_CASE(a_suspended_statement_runs_until_it_ends_or_another_begins) {
+  begin(0, "SELECT 1", 1000);
+  activity.suspend(1100);
+  BOOST_TEST(activity.running());
+  BOOST_TEST(end(0, 5000) == 4000);  // it went on
+  BOOST_TEST(!activity.suspended());
+  begin(0, "SELECT 1", 6000);
+  activity.suspend(6100);
+  begin(1, "SELECT 2", 9000);  // it did not
+  BOOST_TEST(!activity.suspended());
+  BOOST_TEST(activity.depth() == 1);
+  BOOST_TEST(sql() == "SELECT 2");
+  BOOST_TEST(end(1, 9500) == 500);
+  BOOST_TEST(!activity.running());
+}
+
+BOOST_AUTO_TEST_CASE(transactions_are_counted_when_they_are_found_open) {
+  activity.set_in_transaction(true);
+  activity.set_in_transaction(true);
+  BOOST_TEST(activity.transactions() == 1);
+  activity.set_in_transaction(false);
+  activity.set_in_transaction(true);
+  BOOST_TEST(activity.transactions() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(the_text_of_a_statement_that_runs_again_is_the_right_one) {
+  Activity::Traits again;
+  again.mark.slot = 3;  // the very statement that ran last at this address
+  begin(0, "SELECT a", 1000);
+  end(0, 1100);
+  activity.begin(statement(0), "SELECT a", 1200, again);
+  BOOST_TEST(sql() == "SELECT a");
+  end(0, 1300);
+  begin(1, "SELECT b", 1400);
+  end(1, 1500);
+  activity.begin(statement(0), "SELECT a", 1600, again);
+  BOOST_TEST(sql() == "SELECT a");
+  // Another at that address, first seen beside a third.
+  end(0, 1700);
+  begin(0, "SELECT a", 1800);
+  begin(0, "SELECT x", 1900);
+  end(0, 2000);
+  end(0, 2100);
+  activity.begin(statement(0), "SELECT x", 2200, again);
+  BOOST_TEST(sql() == "SELECT x");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

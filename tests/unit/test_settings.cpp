@@ -61,7 +61,7 @@ struct Fixture {
 };
 
 /// Name, default as written, default in force with 4 GiB.
-constexpr std::array<std::array<const char*, 3>, 21> kDefaults{{
+constexpr std::array<std::array<const char*, 3>, 28> kDefaults{{
     {"memory_budget", "25%", "1073741824"},
     {"soft_heap_limit", "auto", "1073741824"},
     {"hard_heap_limit", "0", "0"},
@@ -70,14 +70,21 @@ constexpr std::array<std::array<const char*, 3>, 21> kDefaults{{
     {"idle_grace_ms", "1000", "1000"},
     {"idle_keep", "auto", "67108864"},
     {"idle_release_ms", "60000", "60000"},
+    {"cancel_above", "0", "0"},
+    {"cancel_after_ms", "2000", "2000"},
     {"cache_size", "keep", "keep"},
     {"temp_store", "keep", "keep"},
+    {"statement_timeout_ms", "0", "0"},
+    {"statement_timeout_writes", "0", "0"},
+    {"transaction_idle_ms", "0", "0"},
     {"trim", "auto", "auto"},
     {"trim_above", "32MB", "32000000"},
     {"trim_interval_ms", "1000", "1000"},
     {"sample_interval_ms", "auto", "auto"},
     {"pressure", "1", "1"},
     {"hooks", "trace", "trace"},
+    {"statement_stats", "1", "1"},
+    {"statement_stats_max", "1000", "1000"},
     {"show_sql", "normalized", "normalized"},
     {"history", "3600", "3600"},
     {"events", "1000", "1000"},
