@@ -118,9 +118,8 @@ void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noex
     settle(statement, now_ns, elapsed_ns, run.interrupted);
   }
   if (was_long) {
-    const bool weighed = weight_seq.load(std::memory_order_relaxed) == run.statement_seq;
-    statements.note(slot, false,
-                    std::max(held_at_end_, weighed ? weight_bytes.load(std::memory_order_relaxed) : -1));
+    const bool weighed = weight.seq.load(std::memory_order_relaxed) == run.statement_seq;
+    statements.note(slot, false, std::max(held_at_end_, weighed ? weight.bytes.load(std::memory_order_relaxed) : -1));
   }
   unjudged_ = run.interrupted ? -1 : slot;
   ended_before_ns_ = now_ns;

@@ -33,7 +33,7 @@ struct ChecksTable : OwnTable {
                     vtab::col<"detail", &CheckRow::detail>, vtab::col<"advice", &CheckRow::advice_text>>;
   static constexpr const char* name = "warden_checks";
   static constexpr auto risk = vtab::risk::direct_only;
-  static constexpr double expected_rows = 15;
+  static constexpr double expected_rows = 17;
   using OwnTable::OwnTable;
   using rows_type = vtab::vector<CheckRow>;
 
@@ -46,6 +46,7 @@ struct ChecksTable : OwnTable {
     limits(rows, now);
     system(rows, now);
     connections(rows, now);
+    statements(rows, now);
     environment(rows);
     return rows;
   }
@@ -218,6 +219,39 @@ struct ChecksTable : OwnTable {
          std::to_string(all) + " open; " + std::to_string(own_thread) +
              " of them only their own thread may touch (no mutex, or a shared cache)",
          own_thread == 0 ? "" : "SELECT connection_id, file FROM warden_connections WHERE NOT serialized"});
+  }
+
+  void statements(rows_type& rows, const Settings& now) const {
+    Warden& warden = Warden::instance();
+    Deadlines& deadlines = warden.deadlines();
+    const std::int64_t timeout_ms = deadlines.timeout_ns(self) / 1'000'000;
+    const std::string hooks = self.hooks();
+    const bool seen = hooks != "none" && hooks != "lost";
+    const bool kept = deadlines.running() || hooks == "trace+progress";
+    const std::string in_force = std::to_string(timeout_ms) + " ms for each statement of this connection; ";
+    if (timeout_ms == 0) {
+      rows.push_back({"deadlines", "off", "none on this connection; " + deadlines.status(),
+                      "warden_set('statement_timeout_ms', 30000)"});
+    } else if (!seen) {
+      rows.push_back({"deadlines", "problem", in_force + "not kept, since its statements can't be seen (hooks: " + hooks + ")",
+                      "load warden first, with the setting hooks at trace"});
+    } else if (!kept) {
+      rows.push_back({"deadlines", "problem", in_force + deadlines.status(),
+                      "warden_set('hooks', 'trace+progress') before connections open needs no thread"});
+    } else if (!self.touchable()) {
+      rows.push_back({"deadlines", "limited",
+                      in_force + deadlines.status() +
+                          "; a run that SQLite prepares anew after a change of the schema has none here",
+                      "open it with SQLITE_OPEN_FULLMUTEX"});
+    } else {
+      rows.push_back({"deadlines", "ok", in_force + deadlines.status(), ""});
+    }
+    rows.push_back({"statement statistics", !now.statement_stats ? "off" : seen ? "ok" : "problem",
+                    std::to_string(warden.statements.size()) + " shapes of at most " +
+                        std::to_string(warden.statements.most()) + " kept, " +
+                        std::to_string(warden.statements.left()) + " had to leave" +
+                        (seen ? "" : "; the statements of this connection can't be seen"),
+                    warden.statements.left() > 0 ? "warden_set('statement_stats_max', 5000)" : ""});
   }
 
   void environment(rows_type& rows) const {

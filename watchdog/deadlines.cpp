@@ -47,9 +47,9 @@ std::int64_t Deadlines::look_at(Connection& connection, std::int64_t now_ns) noe
   const std::int64_t deadline_ns = connection.activity.deadline_ns();
   if (deadline_ns == 0 || connection.cancellation.asked_seq.load(std::memory_order_relaxed) == seq) return kNever;
   if (now_ns < deadline_ns) return deadline_ns;
-  // Perhaps it has come to nothing and is not running at all: a look at the connection tells, if it is to be had.
-  if (connection.activity.suspended() && connection.try_measure(Depth::cache) && connection.activity.running_seq() != seq)
-    return kNever;
+  // Perhaps it is not running at all: it has come to nothing, or its end was not told. If the connection is to be had, it
+  // knows.
+  if (connection.try_measure(Depth::cache) && connection.activity.running_seq() != seq) return kNever;
   const bool writers = warden_.hot.timeout_writes.load(std::memory_order_relaxed);
   if (cancel(warden_, connection, seq, writers, {"deadline"})) {
     cancelled_.fetch_add(1, std::memory_order_relaxed);

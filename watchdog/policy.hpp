@@ -25,6 +25,7 @@ struct ConnectionReading {
   std::int64_t floor_bytes = 0;  // of cache_bytes, what a release leaves: pinned pages, an in-memory database
   std::int64_t statement_seq = 0;  // of the running statement; 0 = none runs
   std::int64_t weight_bytes = 0;   // what that statement is estimated to hold, its connection's cache included
+  std::int64_t faults = 0;         // pages that its thread touched first since the last look
   bool writes = false;             // it writes
   bool cancelled = false;          // it was cancelled already, and has not ended yet
   bool in_transaction = false;

@@ -28,6 +28,13 @@ struct Figures {
   std::atomic<std::int64_t> sampled_ns{0};  // monotonic; 0 = never
 };
 
+/// What a running statement was estimated to hold, by the watchdog's looks.
+struct Weight {
+  std::atomic<std::int64_t> seq{0};     // which statement
+  std::atomic<std::int64_t> bytes{0};   // its connection's cache included
+  std::atomic<std::int64_t> faults{0};  // page faults of its thread at the last look
+};
+
 /// How much to measure: the cache (cheap), or the schema and the prepared statements as well (walks them).
 enum class Depth : std::uint8_t { cache, all };
 
@@ -92,9 +99,7 @@ class Connection {
   std::atomic<std::int64_t> cancels{0};
   /// What warden_timeout() asked for on this connection, milliseconds: 0 = no deadline, -1 = the setting's.
   std::atomic<std::int64_t> timeout_ms{-1};
-  /// What its running statement was last estimated to hold, and which that was.
-  std::atomic<std::int64_t> weight_bytes{0};
-  std::atomic<std::int64_t> weight_seq{0};
+  Weight weight;
   /// The transaction (Activity::transactions) whose idleness became an event last.
   std::atomic<std::int64_t> warned_transaction{0};
   StatementSlots statements;

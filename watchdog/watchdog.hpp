@@ -67,7 +67,6 @@ class Watchdog final : public Worker {
   bool pressure_signal_ = false;
   bool was_dry_run_ = false;
   std::int64_t last_sqlite_bytes_ = 0;  // in the last look
-  std::int64_t last_weighed_ns_ = 0;
   bool cancelled_ = false;     // a cancelled statement has ended, and what it took is yet to be given back
   bool release_soon_ = false;  // its connection could not be had: again at once
   std::int64_t held_back_bytes_ = -1;  // found in this look; -1 = not looked at

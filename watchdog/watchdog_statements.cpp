@@ -1,9 +1,12 @@
 // What a look of the watchdog does about statements: weighs those that run, cancels the heaviest if it must, gives back
 // what cancelled ones took, and tells of transactions that were left open.
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 #include "cancellation.hpp"
 #include "clock.hpp"
+#include "files.hpp"
 #include "registry.hpp"
 #include "relief.hpp"
 #include "warden.hpp"
@@ -12,6 +15,9 @@
 namespace warden {
 namespace {
 
+/// A statement that ran for less is not weighed, and growth by less is shared out to nobody.
+constexpr std::int64_t kWeighedNs = 20'000'000;
+constexpr std::int64_t kWeighedBytes = 1 << 20;
 /// How long the connection of a cancelled statement is tried for before it is asked to release by itself.
 constexpr std::int64_t kTryNs = 200'000'000;
 /// When the row of a cancellation is closed, whatever is still to come.
@@ -19,39 +25,65 @@ constexpr std::int64_t kCloseNs = 5'000'000'000;
 /// Less than this in a cache is what an open connection has anyway.
 constexpr std::int64_t kCrumbBytes = 64 * 1024;
 
+/// Pages that a thread of this process touched for the first time, so far; 0 where it can't be read.
+std::int64_t page_faults(const Files& files, int thread_id) noexcept {
+  std::array<char, 64> path;
+  std::snprintf(path.data(), path.size(), "/proc/self/task/%d/stat", thread_id);
+  std::array<char, 512> buffer;
+  std::size_t length = 0;
+  if (!files.read(path.data(), buffer, length)) return 0;
+  std::string_view text(buffer.data(), length);
+  text.remove_prefix(std::min(text.size(), text.rfind(')') + 1));  // the thread's name may hold anything
+  for (int field = 0; field < 7; ++field) take_word(text);         // state to flags: proc(5)
+  return parse_integer(take_word(text)).value_or(0);
+}
+
 }  // namespace
 
 void Watchdog::weigh(std::int64_t now_ns, Reading& reading) noexcept {
-  // A running statement weighs what its connection was measured to hold; where it can't be measured while it runs, what
-  // SQLite's memory grew by since the last look is shared out among those that ran. A sort in memory shows in no
-  // connection's figures, so growth that the measured ones do not explain is theirs too.
-  std::int64_t growth = std::max<std::int64_t>(0, reading.sqlite_bytes - last_sqlite_bytes_);
-  int sharing = 0;
-  for (ConnectionReading& one : connections_) {
-    if (one.statement_seq == 0) continue;
-    const auto c = warden_.registry.find(one.id);
-    if (c == nullptr) continue;
-    ++sharing;
-    if (c->weight_seq.load(std::memory_order_relaxed) != one.statement_seq) {
-      c->weight_bytes.store(one.cache_bytes, std::memory_order_relaxed);
-      c->weight_seq.store(one.statement_seq, std::memory_order_relaxed);
-    } else if (c->figures.sampled_ns.load(std::memory_order_relaxed) >= last_weighed_ns_) {
-      const std::int64_t before = c->weight_bytes.load(std::memory_order_relaxed);
-      if (one.cache_bytes > before) {
-        growth -= one.cache_bytes - before;
-        c->weight_bytes.store(one.cache_bytes, std::memory_order_relaxed);
-      }
-    }
-  }
-  for (ConnectionReading& one : connections_) {
-    if (one.statement_seq == 0) continue;
-    const auto c = warden_.registry.find(one.id);
-    if (c == nullptr) continue;
-    if (growth > 0) c->weight_bytes.fetch_add(growth / sharing, std::memory_order_relaxed);
-    one.weight_bytes = c->weight_bytes.load(std::memory_order_relaxed);
-  }
+  // A statement weighs what its connection was measured to hold. While it runs nobody else can measure that, and a sort in
+  // memory shows in no connection's figures at all: so what SQLite's memory grew by since the last look is added to the
+  // statement that ran. Where several did, the kernel knows whose thread it was that touched new pages.
+  std::int64_t growth = reading.sqlite_bytes - last_sqlite_bytes_;
   last_sqlite_bytes_ = reading.sqlite_bytes;
-  last_weighed_ns_ = now_ns;
+  int running = 0;
+  std::int64_t all_faults = 0;
+  for (ConnectionReading& one : connections_) {
+    one.faults = 0;
+    const auto c = one.statement_seq == 0 ? nullptr : warden_.registry.find(one.id);
+    if (c == nullptr || now_ns - c->activity.started_ns() < kWeighedNs) {
+      one.weight_bytes = one.statement_seq == 0 ? 0 : one.cache_bytes;
+      continue;
+    }
+    Weight& weight = c->weight;
+    const bool first = weight.seq.exchange(one.statement_seq, std::memory_order_relaxed) != one.statement_seq;
+    const std::int64_t before = first ? 0 : weight.bytes.load(std::memory_order_relaxed);
+    if (one.cache_bytes > before) {
+      if (!first) growth -= one.cache_bytes - before;  // explained
+      weight.bytes.store(one.cache_bytes, std::memory_order_relaxed);
+    } else if (first) {
+      weight.bytes.store(one.cache_bytes, std::memory_order_relaxed);
+    }
+    if (first || growth > kWeighedBytes) {
+      const std::int64_t faults = page_faults(warden_.files(), c->activity.look(nullptr).thread_id);
+      one.faults = first ? 0 : std::max<std::int64_t>(0, faults - weight.faults.load(std::memory_order_relaxed));
+      weight.faults.store(faults, std::memory_order_relaxed);
+    }
+    ++running;
+    all_faults += one.faults;
+    one.weight_bytes = weight.bytes.load(std::memory_order_relaxed);
+  }
+  if (growth <= kWeighedBytes) return;
+  for (ConnectionReading& one : connections_) {
+    const bool alone = running == 1 && one.statement_seq != 0 && reading.running == 1;
+    if (!alone && one.faults == 0) continue;
+    const std::int64_t share = alone ? growth
+                                     : static_cast<std::int64_t>(static_cast<double>(growth) *
+                                                                 static_cast<double>(one.faults) /
+                                                                 static_cast<double>(all_faults));
+    one.weight_bytes += share;
+    if (const auto c = warden_.registry.find(one.id)) c->weight.bytes.store(one.weight_bytes, std::memory_order_relaxed);
+  }
 }
 
 void Watchdog::cancel_heaviest(const Settings& settings, const Reading& reading) noexcept {

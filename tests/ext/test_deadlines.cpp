@@ -1,0 +1,342 @@
+// Deadlines: a statement's time is over, in every kind of connection and of statement, and no other is hit.
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <thread>
+
+#include "host.hpp"
+
+namespace warden::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Never ends by itself, and can be cut at any instruction.
+const std::string kForever = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c";
+
+double ms_since(Clock::time_point began) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - began).count();
+}
+
+/// The code that a statement of one row ends with.
+int code_of(const Db& db, const std::string& sql) {
+  try {
+    db.rows(sql);
+  } catch (const SqlError& e) {
+    return e.code;
+  }
+  return SQLITE_OK;
+}
+
+}  // namespace
+
+struct Deadline {
+  Deadline() { watcher.load().rows("SELECT warden_reset(), warden_statements_reset()"); }
+  ~Deadline() { watcher.rows("SELECT warden_reset()"); }
+  std::string cancels(const std::string& id, const std::string& columns = "reason, sql") const {
+    return watcher.one("SELECT " + columns + " FROM warden_events WHERE action = 'cancel' AND connection_id = " + id +
+                       " ORDER BY event_id DESC");
+  }
+  TempDir dir;
+  Db watcher;
+};
+
+BOOST_FIXTURE_TEST_SUITE(deadlines, Deadline)
+
+BOOST_AUTO_TEST_CASE(a_statement_is_interrupted_when_its_time_is_over_in_every_kind_of_connection) {
+  watcher.rows("SELECT warden_set('statement_timeout_ms', 60)");
+  for (const int flags : {SQLITE_OPEN_FULLMUTEX, SQLITE_OPEN_NOMUTEX, SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_SHAREDCACHE}) {
+    BOOST_TEST_CONTEXT(flags) {
+      const Db db(dir.file("t.db"), flags);
+      const std::string id = db.one("SELECT warden_connection_id()");
+      const auto began = Clock::now();
+      try {
+        db.rows(kForever);
+        BOOST_ERROR("it ended by itself");
+      } catch (const SqlError& e) {
+        BOOST_TEST(e.code == SQLITE_INTERRUPT);
+        BOOST_TEST(e.what() == "interrupted");
+      }
+      BOOST_TEST(ms_since(began) >= 60);
+      BOOST_TEST(ms_since(began) < 5000);
+      BOOST_TEST(cancels(id).starts_with("deadline|WITH RECURSIVE c(i) AS"));
+      BOOST_TEST(eventually([&] { return cancels(id, "took_us >= 60000 AND rss_after_bytes IS NOT NULL") == "1"; }));
+      BOOST_TEST(watcher.one("SELECT deadline_ms, elapsed_ms >= 60, cancels, state FROM warden_connections WHERE "
+                             "connection_id = " +
+                             id) == "60|1|1|idle");
+      BOOST_TEST(db.one("SELECT 1") == "1");
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_connections_own_timeout_comes_before_the_setting) {
+  watcher.rows("SELECT warden_set('statement_timeout_ms', 3600000)");
+  const Db db;
+  BOOST_TEST(db.one("SELECT warden_timeout()") == "3600000");
+  BOOST_TEST(db.one("SELECT warden_timeout(20)") == "20");
+  BOOST_TEST(code_of(db, kForever) == SQLITE_INTERRUPT);
+  BOOST_TEST(db.one("SELECT warden_timeout(0)") == "0");
+  BOOST_TEST(db.one("SELECT deadline_ms FROM warden_connections WHERE connection_id = warden_connection_id()") == "NULL");
+  watcher.rows("SELECT warden_set('statement_timeout_ms', 30)");
+  BOOST_TEST(code_of(db, "SELECT sum(i) FROM (WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < "
+                         "1000000) SELECT i FROM c)") == SQLITE_OK);
+  BOOST_TEST(db.one("SELECT warden_timeout(NULL)") == "30");
+  BOOST_TEST(code_of(db, kForever) == SQLITE_INTERRUPT);
+}
+
+BOOST_AUTO_TEST_CASE(a_timeout_out_of_range_is_refused) {
+  const Db db;
+  BOOST_TEST(db.error("SELECT warden_timeout(-1)") ==
+             "warden_timeout: ms must be from 0 (no deadline) to 31536000000, not -1");
+  BOOST_TEST(db.error("SELECT warden_timeout(9223372036854775807)").starts_with("warden_timeout: ms must be from 0"));
+  BOOST_TEST(db.error("SELECT warden_timeout('5')") == "warden_timeout: ms must be an integer or NULL, not text");
+  BOOST_TEST(db.error("SELECT warden_timeout(1.5)") == "warden_timeout: ms must be an integer or NULL, not real");
+  BOOST_TEST(db.error("SELECT warden_set('statement_timeout_ms', -5)")
+                 .starts_with("warden_set: statement_timeout_ms must be a whole number of milliseconds from 0 to"));
+  BOOST_TEST(db.one("SELECT warden_timeout()") == "0");
+}
+
+BOOST_AUTO_TEST_CASE(writers_are_left_alone_unless_asked_for) {
+  make_table(dir.file("t.db"), 4);
+  const Db db(dir.file("t.db"));
+  const std::string write = "UPDATE t SET x = x || (SELECT count(*) FROM t a, t b WHERE a.n < 400)";
+  db.rows("SELECT warden_timeout(1)");
+  BOOST_TEST(code_of(db, "UPDATE t SET x = (SELECT count(*) FROM t a, t b WHERE a.n < 400)") == SQLITE_OK);
+  BOOST_TEST(watcher.one("SELECT deadline_ms FROM warden_connections WHERE connection_id = " +
+                         db.one("SELECT warden_connection_id()")) != "NULL");
+  watcher.rows("SELECT warden_set('statement_timeout_writes', 1)");
+  db.rows("SELECT warden_timeout(20)");
+  BOOST_TEST(code_of(db, "INSERT INTO t(x) " + kForever) == SQLITE_INTERRUPT);
+  BOOST_TEST(db.one("PRAGMA integrity_check") == "ok");
+}
+
+BOOST_AUTO_TEST_CASE(a_statement_that_its_host_steps_slowly_is_counted_from_its_beginning) {
+  make_table(dir.file("t.db"), 4);
+  const Db db(dir.file("t.db"));
+  const std::string id = db.one("SELECT warden_connection_id(), warden_timeout(50)").substr(0, 1);
+  sqlite3_stmt* cursor = nullptr;
+  BOOST_REQUIRE(sqlite3_prepare_v2(db.get(), "SELECT * FROM t", -1, &cursor, nullptr) == SQLITE_OK);
+  BOOST_TEST(sqlite3_step(cursor) == SQLITE_ROW);
+  BOOST_TEST(eventually([&] {
+    return watcher.number("SELECT count(*) FROM warden_events WHERE action = 'cancel' AND reason = 'deadline' AND label "
+                          "IS NULL AND sql = 'SELECT * FROM t'") == 1;
+  }));
+  int rc = SQLITE_ROW;
+  while (rc == SQLITE_ROW) rc = sqlite3_step(cursor);
+  BOOST_TEST(rc == SQLITE_INTERRUPT);
+  sqlite3_finalize(cursor);
+  BOOST_TEST(db.one("SELECT count(*) FROM t") == "4000");
+}
+
+BOOST_AUTO_TEST_CASE(what_a_function_runs_belongs_to_the_statement_that_called_it) {
+  const Db db;
+  db.rows("SELECT warden_timeout(100)");
+  sqlite3_create_function(
+      db.get(), "nested", 0, SQLITE_UTF8, db.get(),
+      [](sqlite3_context* context, int, sqlite3_value**) {
+        // Many short statements: none reaches a deadline of its own.
+        auto* self = static_cast<sqlite3*>(sqlite3_user_data(context));
+        if (sqlite3_exec(self, "SELECT 1", nullptr, nullptr, nullptr) == SQLITE_INTERRUPT)
+          sqlite3_result_error_code(context, SQLITE_INTERRUPT);
+      },
+      nullptr, nullptr);
+  BOOST_TEST(code_of(db, "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(nested()) FROM c") ==
+             SQLITE_INTERRUPT);
+  BOOST_TEST(watcher.one("SELECT sql FROM warden_events WHERE action = 'cancel' ORDER BY event_id DESC")
+                 .ends_with("SELECT count(nested()) FROM c"));
+}
+
+BOOST_AUTO_TEST_CASE(a_statement_that_sqlite_prepares_anew_keeps_its_deadline) {
+  // SQLite tells of its beginning, of the end of the attempt that finds the schema changed, and not of the second.
+  const Db db(dir.file("t.db"));
+  const Db other(dir.file("t.db"));
+  db.rows("PRAGMA journal_mode = WAL; CREATE TABLE t(x)");
+  sqlite3_stmt* long_one = nullptr;
+  BOOST_REQUIRE(sqlite3_prepare_v2(db.get(), ("SELECT (SELECT count(*) FROM t), (" + kForever + ")").c_str(), -1,
+                                   &long_one, nullptr) == SQLITE_OK);
+  for (int round = 0; round < 3; ++round) {
+    other.rows("CREATE TABLE u" + std::to_string(round) + "(y)");
+    db.rows("SELECT warden_timeout(50)");
+    BOOST_TEST(sqlite3_step(long_one) == SQLITE_INTERRUPT);
+    BOOST_TEST(sqlite3_stmt_status(long_one, SQLITE_STMTSTATUS_REPREPARE, 0) > 0);
+    sqlite3_reset(long_one);
+  }
+  sqlite3_finalize(long_one);
+  BOOST_TEST(watcher.number("SELECT cancels FROM warden_connections WHERE connection_id = " +
+                            db.one("SELECT warden_connection_id()")) == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_statement_that_could_not_begin_is_not_taken_for_running) {
+  const Db owner(dir.file("t.db"));
+  owner.rows("CREATE TABLE t(x); INSERT INTO t VALUES (1); BEGIN EXCLUSIVE");
+  const Db db(dir.file("t.db"));
+  const std::string id = db.one("SELECT warden_connection_id(), warden_timeout(10)").substr(0, 2);
+  const std::string number = id.substr(0, id.find('|'));
+  BOOST_TEST(code_of(db, "SELECT * FROM t") == SQLITE_BUSY);
+  BOOST_TEST(eventually([&] {
+    return watcher.one("SELECT state, hooks FROM warden_connections WHERE connection_id = " + number) == "idle|trace";
+  }));
+  owner.rows("COMMIT");
+  BOOST_TEST(db.one("SELECT * FROM t") == "1");
+  BOOST_TEST(cancels(number) == "");
+}
+
+BOOST_AUTO_TEST_CASE(no_short_statement_is_hit_by_a_deadline_that_is_over) {
+  const Db db;
+  db.rows("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 2); SELECT warden_timeout(5)");
+  std::atomic<bool> stop{false};
+  std::thread beside([&] {
+    const Db other;
+    other.rows("SELECT warden_timeout(5)");
+    while (!stop) BOOST_TEST(code_of(other, kForever) == SQLITE_INTERRUPT);
+  });
+  sqlite3_stmt* look_up = nullptr;
+  sqlite3_prepare_v2(db.get(), "SELECT x FROM t WHERE id = 1", -1, &look_up, nullptr);
+  int hit = 0;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  constexpr int kRounds = 10;
+#else
+  constexpr int kRounds = 50;
+#endif
+  for (int round = 0; round < kRounds; ++round) {
+    BOOST_TEST(code_of(db, kForever) == SQLITE_INTERRUPT);
+    for (int i = 0; i < 2000; ++i) {
+      const auto began = Clock::now();
+      while (sqlite3_step(look_up) == SQLITE_ROW) {
+      }
+      // A loaded machine may stop even this one for longer than its deadline.
+      if (sqlite3_reset(look_up) == SQLITE_INTERRUPT && ms_since(began) < 5) ++hit;
+    }
+  }
+  BOOST_TEST(hit == 0);
+  sqlite3_finalize(look_up);
+  stop = true;
+  beside.join();
+}
+
+BOOST_AUTO_TEST_CASE(a_host_with_its_own_trace_callback_keeps_it_and_is_not_interrupted) {
+  const Db db;
+  const std::string id = db.one("SELECT warden_connection_id()");
+  static int told = 0;
+  told = 0;
+  sqlite3_trace_v2(
+      db.get(), SQLITE_TRACE_STMT, [](unsigned, void*, void*, void*) { return ++told, 0; }, nullptr);
+  db.rows("SELECT warden_timeout(1)");
+  BOOST_TEST(code_of(db, "SELECT sum(i) FROM (WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < "
+                         "300000) SELECT i FROM c)") == SQLITE_OK);
+  BOOST_TEST(told == 2);
+  BOOST_TEST(watcher.one("SELECT hooks FROM warden_connections WHERE connection_id = " + id) == "lost");
+  BOOST_TEST(cancels(id) == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_trace_callback_set_while_a_statement_is_open_ends_our_part_in_it) {
+  make_table(dir.file("t.db"), 1);
+  const Db db(dir.file("t.db"));
+  const std::string id = db.one("SELECT warden_connection_id()");
+  db.rows("SELECT warden_timeout(300)");
+  sqlite3_stmt* cursor = nullptr;
+  sqlite3_prepare_v2(db.get(), "SELECT * FROM t", -1, &cursor, nullptr);
+  sqlite3_step(cursor);
+  sqlite3_trace_v2(db.get(), 0, nullptr, nullptr);
+  sqlite3_finalize(cursor);  // nobody is told
+  BOOST_TEST(eventually([&] {
+    return watcher.one("SELECT state, hooks FROM warden_connections WHERE connection_id = " + id) == "idle|lost";
+  }));
+  BOOST_TEST(cancels(id) == "");
+}
+
+BOOST_AUTO_TEST_CASE(with_the_progress_handler_a_deadline_needs_no_thread) {
+  watcher.rows("SELECT warden_set('hooks', 'trace+progress'), warden_set('watchdog', 0)");
+  const Db db;
+  const std::string id = db.one("SELECT warden_connection_id()");
+  db.rows("SELECT warden_timeout(30)");
+  BOOST_TEST(eventually([&] { return watcher.one("SELECT json_extract(warden_debug(), '$.watchdog_running')") == "0"; }));
+  const auto began = Clock::now();
+  BOOST_TEST(code_of(db, kForever) == SQLITE_INTERRUPT);
+  BOOST_TEST(ms_since(began) >= 30);
+  BOOST_TEST(cancels(id, "reason, took_us >= 30000, sqlite_after_bytes IS NOT NULL") == "deadline|1|1");
+  BOOST_TEST(db.one("SELECT 1") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(without_hooks_there_are_no_deadlines) {
+  watcher.rows("SELECT warden_set('hooks', 'none'), warden_set('statement_timeout_ms', 1)");
+  const Db db;
+  BOOST_TEST(code_of(db, "SELECT sum(i) FROM (WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < "
+                         "300000) SELECT i FROM c)") == SQLITE_OK);
+  BOOST_TEST(db.one("SELECT status FROM warden_checks WHERE \"check\" = 'deadlines'") == "problem");
+}
+
+BOOST_AUTO_TEST_CASE(dry_run_records_a_deadline_and_lets_the_statement_end) {
+  watcher.rows("SELECT warden_set('dry_run', 1)");
+  const Db db;
+  const std::string id = db.one("SELECT warden_connection_id()");
+  db.rows("SELECT warden_timeout(5)");
+  std::atomic<bool> stop{false};
+  sqlite3_create_function(
+      db.get(), "wait", 0, SQLITE_UTF8, &stop,
+      [](sqlite3_context* context, int, sqlite3_value**) {
+        eventually([&] { return static_cast<std::atomic<bool>*>(sqlite3_user_data(context))->load(); });
+      },
+      nullptr, nullptr);
+  std::thread worker([&] { BOOST_TEST(code_of(db, "SELECT wait()") == SQLITE_OK); });
+  BOOST_TEST(eventually([&] { return cancels(id, "reason, dry_run") == "deadline|1"; }));
+  stop = true;
+  worker.join();
+  BOOST_TEST(watcher.number("SELECT count(*) FROM warden_events WHERE action = 'cancel' AND connection_id = " + id) == 1);
+  BOOST_TEST(watcher.number("SELECT cancels FROM warden_connections WHERE connection_id = " + id) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_child_after_fork_has_deadlines_too) {
+  watcher.rows("SELECT warden_set('statement_timeout_ms', 20)");
+  const Db before;
+  BOOST_TEST(code_of(before, kForever) == SQLITE_INTERRUPT);  // the parent's thread runs
+  const int status = in_child([&] {
+    const Db db;
+    return code_of(db, kForever) == SQLITE_INTERRUPT && code_of(db, kForever) == SQLITE_INTERRUPT ? 0 : 1;
+  });
+  BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_text_of_a_cancelled_statement_is_shown_as_the_setting_says) {
+  const Db db;
+  const std::string id = db.one("SELECT warden_connection_id()");
+  const std::string secret = "SELECT 'secret', (" + kForever + ")";
+  db.rows("SELECT warden_timeout(5)");
+  code_of(db, secret);
+  BOOST_TEST(cancels(id, "sql").starts_with("SELECT ?, (WITH"));
+  watcher.rows("SELECT warden_set('show_sql', 'full')");
+  code_of(db, secret);
+  BOOST_TEST(cancels(id, "sql").starts_with("SELECT 'secret', (WITH"));
+  watcher.rows("SELECT warden_set('show_sql', 'normalized')");
+  BOOST_TEST(cancels(id, "sql").starts_with("SELECT ?, (WITH"));  // the row recorded in full, too
+  watcher.rows("SELECT warden_set('show_sql', 'none')");
+  BOOST_TEST(cancels(id, "sql") == "NULL");
+  code_of(db, secret);
+  watcher.rows("SELECT warden_set('show_sql', 'full')");
+  BOOST_TEST(cancels(id, "sql") == "NULL");
+}
+
+BOOST_AUTO_TEST_CASE(a_transaction_left_open_is_a_state_and_once_an_event) {
+  watcher.rows("SELECT warden_set('transaction_idle_ms', 30)");
+  const Db db(dir.file("t.db"));
+  const std::string id = db.one("SELECT warden_connection_id()");
+  db.rows("CREATE TABLE t(x); BEGIN; INSERT INTO t VALUES (1)");
+  const std::string events = "SELECT count(*) FROM warden_events WHERE reason = 'transaction idle' AND connection_id = " + id;
+  BOOST_TEST(eventually([&] { return watcher.number(events) == 1; }));
+  BOOST_TEST(watcher.one("SELECT action, sql, took_us >= 30000 FROM warden_events WHERE reason = 'transaction idle' AND "
+                         "connection_id = " +
+                         id) == "warn|INSERT INTO t VALUES (?)|1");
+  BOOST_TEST(watcher.one("SELECT state, in_transaction FROM warden_connections WHERE connection_id = " + id) ==
+             "idle in transaction|1");
+  const std::string looks = "SELECT json_extract(warden_debug(), '$.watchdog_looks')";
+  const std::int64_t before = watcher.number(looks);
+  BOOST_TEST(eventually([&] { return watcher.number(looks) > before + 2; }));
+  BOOST_TEST(watcher.number(events) == 1);
+  db.rows("COMMIT");
+  BOOST_TEST(watcher.one("SELECT state FROM warden_connections WHERE connection_id = " + id) == "idle");
+  BOOST_TEST(db.number("SELECT x FROM t") == 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace warden::test
