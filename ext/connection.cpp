@@ -131,6 +131,7 @@ bool SqliteConnection::try_measure(Depth depth) noexcept {
     if (!activity.suspended()) lost_.store(true, std::memory_order_relaxed);
     activity.forget(monotonic_ns());
   }
+  activity.set_in_transaction(api()->get_autocommit(db_) == 0);
   judge();
   own_measure(depth);
   return true;

@@ -69,7 +69,7 @@ class SqliteConnection final : public Connection {
             std::int64_t told_ns) noexcept;
   void judge() noexcept;
   void settle(sqlite3_stmt* statement, std::int64_t now_ns, std::int64_t elapsed_ns, bool cancelled) noexcept;
-  bool progress() noexcept;
+  void progress() noexcept;
   StatementCounters counters(sqlite3_stmt* statement) const noexcept;
   std::int32_t counter(sqlite3_stmt* statement, int which) const noexcept {
     return api()->stmt_status(statement, which, 0);
@@ -119,6 +119,10 @@ class SqliteConnection final : public Connection {
   TempStore recorded_temp_store_ = TempStore::keep;
   int apply_attempts_ = 0;
 };
+
+/// True where the statement begins with the word, in upper case, after white space. A hint: comments before it are not
+/// looked through.
+bool begins_with(const char* sql, const char* word) noexcept;
 
 /// Sets (NULL: restores) a setting as warden_set and UPDATE warden_settings do, and has it applied everywhere. Throws
 /// BadValue with a text that names the setting.

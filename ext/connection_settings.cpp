@@ -15,13 +15,12 @@ constexpr int kProgressInstructions = 1000;
 /// A pragma that fails this often is given up.
 constexpr int kApplyAttempts = 8;
 
-/// True where the statement begins with the word. A hint: comments before it are not looked through.
+}  // namespace
+
 bool begins_with(const char* sql, const char* word) noexcept {
   while (*sql == ' ' || *sql == '\t' || *sql == '\n' || *sql == '\r') ++sql;
   return ::strncasecmp(sql, word, ::strlen(word)) == 0;
 }
-
-}  // namespace
 
 void SqliteConnection::heed(const char* sql) noexcept {
   if (applied_any_ && begins_with(sql, "PRAGMA") && ::strpbrk(sql, "=(") != nullptr) {

@@ -1,7 +1,5 @@
 // The statements of a connection: what its hooks tell, and what is done at a statement's end. All of it runs on the
 // connection's own thread.
-#include <string.h>
-
 #include <algorithm>
 
 #include "cancellation.hpp"
@@ -32,9 +30,16 @@ constexpr std::int32_t kStepsToTransaction = 2;
 
 /// True for statements that read or write tables: among others the program of a PRAGMA can have as few steps.
 bool works_on_tables(const char* sql) noexcept {
-  while (*sql == ' ' || *sql == '\t' || *sql == '\n' || *sql == '\r') ++sql;
   for (const char* word : {"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "REPLACE"}) {
-    if (::strncasecmp(sql, word, ::strlen(word)) == 0) return true;
+    if (begins_with(sql, word)) return true;
+  }
+  return false;
+}
+
+/// True for statements that begin and end transactions: SQLite calls them read-only, and what they do is not.
+bool ends_transactions(const char* sql) noexcept {
+  for (const char* word : {"BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"}) {
+    if (begins_with(sql, word)) return true;
   }
   return false;
 }
@@ -70,7 +75,8 @@ void SqliteConnection::began(sqlite3_stmt* statement, const char* sql) noexcept 
     // The start of a trigger, or of a statement run by a function, comes with another text: those belong to their
     // outermost statement.
     if (sql != api()->sql(statement)) return;
-    if (traits.mark.runs > 0) traits.mark.slot = statements.adopt(statement, sql, traits.mark.runs, counters(statement));
+    if (traits.mark.runs > 0)
+      traits.mark.slot = statements.adopt(statement, sql, traits.mark.runs, counters(statement));
   }
   unseen_beginning_ = false;
   unjudged_ = -1;
@@ -78,7 +84,7 @@ void SqliteConnection::began(sqlite3_stmt* statement, const char* sql) noexcept 
   if (*sql <= ' ' || (*sql | 0x20) == 'p' || (*sql | 0x20) == 'a') heed(sql);  // PRAGMA, ATTACH
   traits.timeout_ns = warden_.deadlines().timeout_ns(*this);
   if (traits.timeout_ns > 0 || hot.asks_writes.load(std::memory_order_relaxed)) {
-    traits.writes = api()->stmt_readonly(statement) == 0;
+    traits.writes = api()->stmt_readonly(statement) == 0 || ends_transactions(sql);
     if (traits.writes && !hot.timeout_writes.load(std::memory_order_relaxed)) traits.timeout_ns = 0;
     if (traits.timeout_ns > 0) warden_.deadlines().ensure_running();
   }
@@ -107,10 +113,10 @@ void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noex
   const int slot = warden_.hot.statement_stats.load(std::memory_order_relaxed)
                        ? count(statement, run, vm_steps, now_ns, told_ns)
                        : -1;
+  activity.set_in_transaction(api()->get_autocommit(db_) == 0);
   if (activity.depth() > 0) return;
   // Where its beginning was not told: SQLite's own clock, in milliseconds.
   const std::int64_t elapsed_ns = run.elapsed_ns < 0 ? told_ns : run.elapsed_ns;
-  activity.set_in_transaction(api()->get_autocommit(db_) == 0);
   if (run.interrupted) note_cancelled_end(warden_, *this, elapsed_ns, now_ns);
   const bool was_long = elapsed_ns >= kLongStatementNs;
   if (was_long || is_asked_anything() || run.interrupted ||
@@ -119,7 +125,8 @@ void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noex
   }
   if (was_long) {
     const bool weighed = weight.seq.load(std::memory_order_relaxed) == run.statement_seq;
-    statements.note(slot, false, std::max(held_at_end_, weighed ? weight.bytes.load(std::memory_order_relaxed) : -1));
+    statements.note(slot, false,
+                    std::max(held_at_end_, weighed ? weight.bytes.load(std::memory_order_relaxed) : -1));
   }
   unjudged_ = run.interrupted ? -1 : slot;
   ended_before_ns_ = now_ns;
@@ -208,11 +215,13 @@ bool SqliteConnection::end_release_is_due(const Settings& now, std::int64_t now_
 
 int SqliteConnection::on_progress(void* self) noexcept {
   auto& connection = *static_cast<SqliteConnection*>(self);
-  if (connection.internal_ || connection.taken_.load(std::memory_order_relaxed) != Hooks::trace_and_progress) return 0;
-  return connection.progress() ? 1 : 0;
+  if (connection.internal_ || connection.taken_.load(std::memory_order_relaxed) != Hooks::trace_and_progress)
+    return 0;
+  connection.progress();
+  return 0;
 }
 
-bool SqliteConnection::progress() noexcept {
+void SqliteConnection::progress() noexcept {
   const std::int64_t now_ns = monotonic_ns();
   if (!shares_cache()) {
     if (is_asked(kRelease)) {
@@ -228,11 +237,13 @@ bool SqliteConnection::progress() noexcept {
   const std::int64_t deadline_ns = activity.deadline_ns();
   if (deadline_ns == 0 || now_ns < deadline_ns || activity.depth() != 1 ||
       (activity.writes() && !warden_.hot.timeout_writes.load(std::memory_order_relaxed)) ||
-      warden_.current().dry_run) {
-    return false;
+      warden_.current().dry_run || activity.interrupted_seq() == activity.running_seq()) {
+    return;
   }
   note_own_cancel(warden_, *this, {"deadline"});
-  return true;
+  // Not by what the handler returns: SQLite asks it once more when a statement has already committed, and would then call
+  // it interrupted.
+  api()->interruptx(db_);
 }
 
 void SqliteConnection::own_call() noexcept {

@@ -6,6 +6,8 @@
 //   SELECT warden_set('memory_budget', '2GiB');
 //
 // What acts is DIRECTONLY: a view or trigger of a database from a stranger can't call it.
+#include "functions.hpp"
+
 #include <unistd.h>
 
 #include <array>
@@ -19,7 +21,6 @@
 #include "connection.hpp"
 #include "error.hpp"
 #include "function.hpp"
-#include "functions.hpp"
 #include "relief.hpp"
 #include "units.hpp"
 #include "version.hpp"

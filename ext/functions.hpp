@@ -17,7 +17,8 @@ std::int64_t warden_timeout_set(SqliteConnection& self, vtab::value ms);
 /// warden_cancel(connection_id[, statement_seq]): 1 if a running statement of that connection was cancelled, 0 if none (or
 /// no longer that one) ran. Errors: an unknown connection, the own one, NULL.
 std::int64_t warden_cancel(SqliteConnection& self, std::int64_t connection_id);
-std::int64_t warden_cancel_one(SqliteConnection& self, std::int64_t connection_id, std::int64_t statement_seq);
+std::int64_t warden_cancel_one(SqliteConnection& self, std::int64_t connection_id,
+                               std::int64_t statement_seq);
 
 /// warden_statements_reset(): forgets all statement statistics; returns how many rows there were.
 std::int64_t warden_statements_reset(SqliteConnection& self);

@@ -25,7 +25,8 @@ std::int64_t in_force_ms(const SqliteConnection& self) {
   return Warden::instance().deadlines().timeout_ns(self) / 1'000'000;
 }
 
-std::int64_t cancel_statement(SqliteConnection& self, std::int64_t connection_id, std::optional<std::int64_t> seq) {
+std::int64_t cancel_statement(SqliteConnection& self, std::int64_t connection_id,
+                              std::optional<std::int64_t> seq) {
   self.own_call();
   Warden& warden = Warden::instance();
   const auto other = warden.registry.find(connection_id);
@@ -59,8 +60,8 @@ std::int64_t warden_timeout_set(SqliteConnection& self, vtab::value ms) {
   } else if (ms.type() != SQLITE_INTEGER) {
     throw vtab::error(std::string("warden_timeout: ms must be an integer or NULL, not ") + ms.type_name());
   } else if (ms.as_int64() < 0 || ms.as_int64() > kLongestTimeoutMs) {
-    throw vtab::error("warden_timeout: ms must be from 0 (no deadline) to " + std::to_string(kLongestTimeoutMs) +
-                      ", not " + std::to_string(ms.as_int64()));
+    throw vtab::error("warden_timeout: ms must be from 0 (no deadline) to " +
+                      std::to_string(kLongestTimeoutMs) + ", not " + std::to_string(ms.as_int64()));
   } else {
     self.timeout_ms.store(ms.as_int64(), std::memory_order_relaxed);
   }
@@ -76,7 +77,8 @@ std::int64_t warden_cancel(SqliteConnection& self, std::int64_t connection_id) {
   return cancel_statement(self, connection_id, std::nullopt);
 }
 
-std::int64_t warden_cancel_one(SqliteConnection& self, std::int64_t connection_id, std::int64_t statement_seq) {
+std::int64_t warden_cancel_one(SqliteConnection& self, std::int64_t connection_id,
+                               std::int64_t statement_seq) {
   return cancel_statement(self, connection_id, statement_seq);
 }
 

@@ -233,7 +233,8 @@ struct ChecksTable : OwnTable {
       rows.push_back({"deadlines", "off", "none on this connection; " + deadlines.status(),
                       "warden_set('statement_timeout_ms', 30000)"});
     } else if (!seen) {
-      rows.push_back({"deadlines", "problem", in_force + "not kept, since its statements can't be seen (hooks: " + hooks + ")",
+      rows.push_back({"deadlines", "problem",
+                      in_force + "not kept, since its statements can't be seen (hooks: " + hooks + ")",
                       "load warden first, with the setting hooks at trace"});
     } else if (!kept) {
       rows.push_back({"deadlines", "problem", in_force + deadlines.status(),
@@ -246,7 +247,10 @@ struct ChecksTable : OwnTable {
     } else {
       rows.push_back({"deadlines", "ok", in_force + deadlines.status(), ""});
     }
-    rows.push_back({"statement statistics", !now.statement_stats ? "off" : seen ? "ok" : "problem",
+    rows.push_back({"statement statistics",
+                    !now.statement_stats ? "off"
+                    : seen               ? "ok"
+                                         : "problem",
                     std::to_string(warden.statements.size()) + " shapes of at most " +
                         std::to_string(warden.statements.most()) + " kept, " +
                         std::to_string(warden.statements.left()) + " had to leave" +

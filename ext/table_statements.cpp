@@ -55,15 +55,17 @@ struct Row : StatementRow {
 
 struct StatementsTable : OwnTable {
   using row = Row;
-  using columns = vtab::columns<
-      vtab::col<"fingerprint", &Row::fingerprint>, vtab::col<"sql", &Row::sql>, vtab::col<"calls", &Row::calls>,
-      vtab::col<"errors", &Row::errors>, vtab::col<"cancels", &Row::cancels>, vtab::col<"total_ms", &Row::total_ms>,
-      vtab::col<"min_ms", &Row::min_ms>, vtab::col<"mean_ms", &Row::mean_ms>, vtab::col<"max_ms", &Row::max_ms>,
-      vtab::col<"stddev_ms", &Row::stddev_ms>, vtab::col<"vm_steps", &Row::vm_steps>,
-      vtab::col<"full_scan_steps", &Row::full_scan_steps>, vtab::col<"sorts", &Row::sorts>,
-      vtab::col<"auto_indexes", &Row::auto_indexes>, vtab::col<"reprepares", &Row::reprepares>,
-      vtab::col<"peak_memory_bytes", &Row::peak_memory_bytes>, vtab::col<"first_at_ms", &Row::first_at_ms>,
-      vtab::col<"last_at_ms", &Row::last_at_ms>>;
+  using columns =
+      vtab::columns<vtab::col<"fingerprint", &Row::fingerprint>, vtab::col<"sql", &Row::sql>,
+                    vtab::col<"calls", &Row::calls>, vtab::col<"errors", &Row::errors>,
+                    vtab::col<"cancels", &Row::cancels>, vtab::col<"total_ms", &Row::total_ms>,
+                    vtab::col<"min_ms", &Row::min_ms>, vtab::col<"mean_ms", &Row::mean_ms>,
+                    vtab::col<"max_ms", &Row::max_ms>, vtab::col<"stddev_ms", &Row::stddev_ms>,
+                    vtab::col<"vm_steps", &Row::vm_steps>,
+                    vtab::col<"full_scan_steps", &Row::full_scan_steps>, vtab::col<"sorts", &Row::sorts>,
+                    vtab::col<"auto_indexes", &Row::auto_indexes>, vtab::col<"reprepares", &Row::reprepares>,
+                    vtab::col<"peak_memory_bytes", &Row::peak_memory_bytes>,
+                    vtab::col<"first_at_ms", &Row::first_at_ms>, vtab::col<"last_at_ms", &Row::last_at_ms>>;
   static constexpr const char* name = "warden_statements";
   static constexpr auto risk = vtab::risk::direct_only;
   static constexpr double expected_rows = 1000;
@@ -96,7 +98,8 @@ vtab::vector<StatementRow> statement_rows(const vtab::Api* api) {
     rows.clear();
     rows.reserve(wanted);
     wanted = 0;
-    vtab::vector<const Shape*> left{vtab::Allocator<const Shape*>(api)};  // shapes that left, and are in some slot
+    vtab::vector<const Shape*> left{
+        vtab::Allocator<const Shape*>(api)};  // shapes that left, and are in some slot
     const auto put = [&](const std::shared_ptr<Shape>& shape, const StatementTotals& totals) {
       if (rows.size() < rows.capacity()) {
         rows.push_back({shape, totals});

@@ -20,8 +20,8 @@ constexpr int kAttempts = 16;
 bool Activity::holds(const char* sql) const noexcept {
   // Only the connection's own thread writes the words, and it is the one that reads them here.
   const std::size_t size = sql_bytes_.load(std::memory_order_relaxed) & ~kTruncated;
-  return sql != nullptr && size < kSqlBytes && ::strncmp(sql, reinterpret_cast<const char*>(text_of(size)), size) == 0 &&
-         sql[size] == '\0';
+  return sql != nullptr && size < kSqlBytes &&
+         ::strncmp(sql, reinterpret_cast<const char*>(text_of(size)), size) == 0 && sql[size] == '\0';
 }
 
 void Activity::put_text(const char* sql) noexcept {
@@ -34,14 +34,16 @@ void Activity::put_text(const char* sql) noexcept {
       long_text_.store(made, std::memory_order_release);
     }
   }
-  Word* const words = size <= kShortBytes ? short_text_.data() : long_text_.load(std::memory_order_relaxed)->data();
+  Word* const words =
+      size <= kShortBytes ? short_text_.data() : long_text_.load(std::memory_order_relaxed)->data();
   for (std::size_t at = 0; at < size; at += 8) {
     std::uint64_t word = 0;
     std::memcpy(&word, sql + at, size - at < 8 ? size - at : 8);
     words[at / 8].store(word, std::memory_order_release);
   }
   const bool truncated = size >= kShortBytes && sql[size] != '\0';
-  sql_bytes_.store(static_cast<std::uint32_t>(size) | (truncated ? kTruncated : 0), std::memory_order_release);
+  sql_bytes_.store(static_cast<std::uint32_t>(size) | (truncated ? kTruncated : 0),
+                   std::memory_order_release);
 }
 
 void Activity::publish(const Frame& frame) noexcept {
@@ -58,15 +60,18 @@ void Activity::publish_times(const Frame& frame) noexcept {
   started_ns_.store(frame.started_ns, std::memory_order_release);
   if ((frame.timeout_ns | timeout_ns_.load(std::memory_order_relaxed)) == 0) return;
   timeout_ns_.store(frame.timeout_ns, std::memory_order_release);
-  deadline_ns_.store(frame.timeout_ns == 0 ? 0 : frame.started_ns + frame.timeout_ns, std::memory_order_relaxed);
+  deadline_ns_.store(frame.timeout_ns == 0 ? 0 : frame.started_ns + frame.timeout_ns,
+                     std::memory_order_relaxed);
 }
 
 void Activity::begin(const void* statement, const char* sql, std::int64_t now_ns,
                      const Traits& traits) noexcept {
-  if (const std::int64_t since_ns = suspended_ns_.load(std::memory_order_relaxed); since_ns != 0) forget(since_ns);
+  if (const std::int64_t since_ns = suspended_ns_.load(std::memory_order_relaxed); since_ns != 0)
+    forget(since_ns);
   const std::uint64_t writes = traits.writes ? kWrites : 0;
   if (depth() > 0 && writes != 0) state_.fetch_or(writes, std::memory_order_relaxed);
-  if (depth_ == kNearFrames && far_ == nullptr) far_.reset(new (std::nothrow) std::array<Frame, kFrames - kNearFrames>{});
+  if (depth_ == kNearFrames && far_ == nullptr)
+    far_.reset(new (std::nothrow) std::array<Frame, kFrames - kNearFrames>{});
   if (depth_ == (far_ == nullptr ? kNearFrames : kFrames)) {
     ++uncounted_;
     return;
@@ -94,7 +99,8 @@ void Activity::begin(const void* statement, const char* sql, std::int64_t now_ns
     publish(frame);
   }
   // Nothing ran, so nobody can hold a claim: no exchange is needed.
-  state_.store(static_cast<std::uint64_t>(frame.seq) << kSeqShift | kRunning | writes, std::memory_order_release);
+  state_.store(static_cast<std::uint64_t>(frame.seq) << kSeqShift | kRunning | writes,
+               std::memory_order_release);
 }
 
 Activity::Ended Activity::end(const void* statement, std::int64_t now_ns) noexcept {
@@ -136,7 +142,9 @@ void Activity::close_up(int gap) noexcept {
   leave_for(static_cast<std::uint64_t>(last_seq_) << kSeqShift | kRunning | kWrites);
 }
 
-void Activity::suspend(std::int64_t now_ns) noexcept { suspended_ns_.store(now_ns, std::memory_order_relaxed); }
+void Activity::suspend(std::int64_t now_ns) noexcept {
+  suspended_ns_.store(now_ns, std::memory_order_relaxed);
+}
 
 void Activity::forget(std::int64_t now_ns) noexcept {
   depth_ = 0;

@@ -41,7 +41,8 @@ class Activity {
   struct Traits {
     std::int64_t timeout_ns = 0;  // what it may take; 0 = no deadline
     bool writes = false;
-    StatementMark mark{};  // kept for the caller; with a slot it is just the statement that last ran at this address
+    StatementMark
+        mark{};  // kept for the caller; with a slot it is just the statement that last ran at this address
   };
   /// A statement began. `statement` identifies it until end(); `sql` must stay valid as long as it runs.
   void begin(const void* statement, const char* sql, std::int64_t now_ns, const Traits& traits) noexcept;
@@ -127,9 +128,7 @@ class Activity {
   /// The number of the statement that was interrupted last; 0 = none was.
   std::int64_t interrupted_seq() const noexcept { return interrupted_seq_.load(std::memory_order_relaxed); }
   /// The own thread ends the published statement by itself: in the progress handler.
-  void note_interrupted() noexcept {
-    interrupted_seq_.store(near_[0].seq, std::memory_order_relaxed);
-  }
+  void note_interrupted() noexcept { interrupted_seq_.store(near_[0].seq, std::memory_order_relaxed); }
 
  private:
   struct Frame {
@@ -167,14 +166,17 @@ class Activity {
   void unclaim(std::int64_t seq) noexcept;
 
   // The connection's own thread only.
-  Frame& frame(int i) noexcept { return i < kNearFrames ? near_[static_cast<std::size_t>(i)] : (*far_)[static_cast<std::size_t>(i - kNearFrames)]; }
+  Frame& frame(int i) noexcept {
+    return i < kNearFrames ? near_[static_cast<std::size_t>(i)]
+                           : (*far_)[static_cast<std::size_t>(i - kNearFrames)];
+  }
   static constexpr int kNearFrames = 2;
   std::array<Frame, kNearFrames> near_{};
   std::unique_ptr<std::array<Frame, kFrames - kNearFrames>> far_;  // for connections that need more
-  int depth_ = 0;      // frames in use
-  int uncounted_ = 0;  // statements beyond kFrames
+  int depth_ = 0;                                                  // frames in use
+  int uncounted_ = 0;                                              // statements beyond kFrames
   std::int64_t last_seq_ = 0;
-  unsigned long thread_ = 0;  // pthread_self() of the last statement
+  unsigned long thread_ = 0;         // pthread_self() of the last statement
   const void* published_ = nullptr;  // whose text is published
 
   // Published. The text is guarded by version_ (odd while it changes): a writer stores the odd number, then

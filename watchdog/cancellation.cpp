@@ -17,7 +17,8 @@ namespace {
 constexpr std::int64_t kFirstPauseNs = 20'000'000;
 constexpr std::int64_t kLongestPauseNs = 1'000'000'000;
 
-Event event_for(Warden& warden, const Connection& connection, const Cause& cause, const Settings& settings) noexcept {
+Event event_for(Warden& warden, const Connection& connection, const Cause& cause,
+                const Settings& settings) noexcept {
   Event event;
   event.action = Action::cancel;
   event.reason = cause.reason;
@@ -38,6 +39,7 @@ void record(Warden& warden, Connection& connection, const Event& event, std::int
   c.asserted_ns.store(now_ns, std::memory_order_relaxed);
   c.again_after_ns.store(kFirstPauseNs, std::memory_order_relaxed);
   c.ended_ns.store(0, std::memory_order_relaxed);
+  c.released.store(false, std::memory_order_relaxed);
   c.event_id.store(warden.journal.record(event), std::memory_order_release);
   connection.cancels.fetch_add(1, std::memory_order_relaxed);
 }
@@ -56,7 +58,8 @@ void put_sql(const Activity& activity, ShowSql show, Event& event) noexcept {
   }
 }
 
-bool cancel(Warden& warden, Connection& connection, std::int64_t seq, bool writers, const Cause& cause) noexcept {
+bool cancel(Warden& warden, Connection& connection, std::int64_t seq, bool writers,
+            const Cause& cause) noexcept {
   const std::lock_guard one_at_a_time(warden.cancel_lock());
   if (seq == 0 || connection.activity.running_seq() != seq) return false;
   if (!writers && connection.activity.writes()) return false;
@@ -98,7 +101,8 @@ void note_own_cancel(Warden& warden, Connection& connection, const Cause& cause)
   record(warden, connection, event_for(warden, connection, cause, warden.current()), monotonic_ns());
 }
 
-void note_cancelled_end(Warden& warden, Connection& connection, std::int64_t elapsed_ns, std::int64_t now_ns) noexcept {
+void note_cancelled_end(Warden& warden, Connection& connection, std::int64_t elapsed_ns,
+                        std::int64_t now_ns) noexcept {
   {
     // Whoever interrupted it holds the lock until the row is there.
     const std::lock_guard one_at_a_time(warden.cancel_lock());

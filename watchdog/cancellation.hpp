@@ -22,11 +22,13 @@ struct Event;
 /// What is known of a connection's last cancellation. Atomic figures: written by who interrupts and by the connection's
 /// own thread, read by the watchdog.
 struct Cancellation {
-  std::atomic<std::int64_t> event_id{0};       // its row; 0 = none
-  std::atomic<std::int64_t> asked_seq{0};      // the statement it was for, dry runs too
-  std::atomic<std::int64_t> asserted_ns{0};    // when it was interrupted last
-  std::atomic<std::int64_t> again_after_ns{0}; // how long after that it is interrupted again
-  std::atomic<std::int64_t> ended_ns{0};       // when the statement had ended; 0 = it has not, or the row is complete
+  std::atomic<std::int64_t> event_id{0};        // its row; 0 = none
+  std::atomic<std::int64_t> asked_seq{0};       // the statement it was for, dry runs too
+  std::atomic<std::int64_t> asserted_ns{0};     // when it was interrupted last
+  std::atomic<std::int64_t> again_after_ns{0};  // how long after that it is interrupted again
+  std::atomic<std::int64_t> ended_ns{
+      0};                             // when the statement had ended; 0 = it has not, or the row is complete
+  std::atomic<bool> released{false};  // its connection has given back since
 };
 
 /// The running or last statement's text, as show_sql says.
@@ -35,7 +37,8 @@ void put_sql(const Activity& activity, ShowSql show, Event& event) noexcept;
 /// Interrupts the statement `seq` of the connection, and records it; with dry_run only records it, once. False where it
 /// does not run any more, or where it writes and `writers` is false. Any thread, except the connection's own inside that
 /// statement. Waits for another cancellation at most.
-bool cancel(Warden& warden, Connection& connection, std::int64_t seq, bool writers, const Cause& cause) noexcept;
+bool cancel(Warden& warden, Connection& connection, std::int64_t seq, bool writers,
+            const Cause& cause) noexcept;
 
 /// Interrupts again what was cancelled and still runs, when its time has come: a statement that SQLite had to prepare
 /// anew has forgotten it. Returns when to call again, or 0 where there is nothing to do. Any thread.
@@ -45,7 +48,8 @@ std::int64_t assert_again(Warden& warden, Connection& connection, std::int64_t n
 void note_own_cancel(Warden& warden, Connection& connection, const Cause& cause) noexcept;
 
 /// A cancelled statement has ended: its own thread says so. The row gets the time it ran; the watchdog will do the rest.
-void note_cancelled_end(Warden& warden, Connection& connection, std::int64_t elapsed_ns, std::int64_t now_ns) noexcept;
+void note_cancelled_end(Warden& warden, Connection& connection, std::int64_t elapsed_ns,
+                        std::int64_t now_ns) noexcept;
 
 /// Writes what is in use now into the row of the connection's last cancellation, and closes it if `complete`.
 void note_given_back(Warden& warden, Connection& connection, bool complete) noexcept;

@@ -15,6 +15,8 @@ namespace {
 
 /// With no deadline in force the thread waits to be woken; it looks up once an hour all the same.
 constexpr std::int64_t kIdleNs = 3'600'000'000'000;
+/// How soon a statement is looked at again that must not be interrupted just now.
+constexpr std::int64_t kRetryNs = 5'000'000;
 /// Not more often than this, whatever was asked for.
 constexpr std::int64_t kShortestNs = 500'000;
 
@@ -32,7 +34,8 @@ std::int64_t Deadlines::look_and_tell_next_ns() noexcept { return look(monotonic
 std::int64_t Deadlines::look(std::int64_t now_ns) noexcept {
   std::int64_t next_ns = now_ns + kIdleNs;
   for (auto c = warden_.registry.after(0); c != nullptr; c = warden_.registry.after(c->id)) {
-    if (const std::int64_t timeout = timeout_ns(*c); timeout > 0) next_ns = std::min(next_ns, now_ns + timeout);
+    if (const std::int64_t timeout = timeout_ns(*c); timeout > 0)
+      next_ns = std::min(next_ns, now_ns + timeout);
     next_ns = std::min(next_ns, look_at(*c, now_ns));
   }
   return std::max(next_ns, now_ns + kShortestNs);
@@ -45,12 +48,18 @@ std::int64_t Deadlines::look_at(Connection& connection, std::int64_t now_ns) noe
   if (const std::int64_t again_ns = assert_again(warden_, connection, now_ns); again_ns != 0) return again_ns;
   // Read after the number: so it is this statement's, or a later one's, and then the cancellation does nothing.
   const std::int64_t deadline_ns = connection.activity.deadline_ns();
-  if (deadline_ns == 0 || connection.cancellation.asked_seq.load(std::memory_order_relaxed) == seq) return kNever;
+  if (deadline_ns == 0 || connection.cancellation.asked_seq.load(std::memory_order_relaxed) == seq)
+    return kNever;
   if (now_ns < deadline_ns) return deadline_ns;
-  // Perhaps it is not running at all: it has come to nothing, or its end was not told. If the connection is to be had, it
-  // knows.
-  if (connection.try_measure(Depth::cache) && connection.activity.running_seq() != seq) return kNever;
+  // If the connection is to be had, nobody is inside: the statement is not running at all (it has come to nothing, or its
+  // end was not told), or it waits for its host between two steps. To be interrupted there would hit what the host runs
+  // next, and within a transaction that may be a write, which SQLite answers with a rollback of everything: so not there.
+  // Where that can't be found out, not within a transaction.
   const bool writers = warden_.hot.timeout_writes.load(std::memory_order_relaxed);
+  const bool outside = connection.try_measure(Depth::cache);
+  if (connection.activity.running_seq() != seq) return kNever;
+  if ((outside || !connection.touchable()) && !writers && connection.activity.in_transaction())
+    return now_ns + kRetryNs;
   if (cancel(warden_, connection, seq, writers, {"deadline"})) {
     cancelled_.fetch_add(1, std::memory_order_relaxed);
     const std::int64_t late_ns = monotonic_ns() - deadline_ns;
@@ -64,7 +73,8 @@ std::int64_t Deadlines::look_at(Connection& connection, std::int64_t now_ns) noe
 std::string Deadlines::status() {
   if (running()) {
     return "the thread \"warden-deadline\" runs; " + std::to_string(cancelled()) +
-           " statements cancelled at their deadlines, at most " + std::to_string(latest_by_ns() / 1000) + " us late";
+           " statements cancelled at their deadlines, at most " + std::to_string(latest_by_ns() / 1000) +
+           " us late";
   }
   if (!wanted()) return "switched off by the setting watchdog";
   if (const int error = start_error(); error != 0)

@@ -118,7 +118,8 @@ class Journal {
     const std::lock_guard held(lock_);
     const auto newest = static_cast<std::int64_t>(events_.written());
     const auto oldest = newest - static_cast<std::int64_t>(events_.size()) + 1;
-    if (event_id >= oldest && event_id <= newest) change(events_.at(static_cast<std::size_t>(event_id - oldest)));
+    if (event_id >= oldest && event_id <= newest)
+      change(events_.at(static_cast<std::size_t>(event_id - oldest)));
   }
   /// Keeps the newest rows of both. Throws std::bad_alloc; the samples, or both, are then as they were.
   void resize(std::size_t events, std::size_t samples);

@@ -185,7 +185,8 @@ std::optional<Victim> decide_cancel(const Settings& settings, const Reading& rea
 }
 
 bool transaction_is_idle(const Settings& settings, const ConnectionReading& c) noexcept {
-  return settings.transaction_idle_ms > 0 && c.in_transaction && !c.running && c.idle_ms >= settings.transaction_idle_ms;
+  return settings.transaction_idle_ms > 0 && c.in_transaction && !c.running &&
+         c.idle_ms >= settings.transaction_idle_ms;
 }
 
 bool wants_trim(const Settings& settings, const Reading& reading, const PolicyMemory& memory) noexcept {

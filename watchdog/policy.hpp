@@ -24,10 +24,10 @@ struct ConnectionReading {
   bool released = false;         // nothing ran since its last release: nothing more can be had
   std::int64_t floor_bytes = 0;  // of cache_bytes, what a release leaves: pinned pages, an in-memory database
   std::int64_t statement_seq = 0;  // of the running statement; 0 = none runs
-  std::int64_t weight_bytes = 0;   // what that statement is estimated to hold, its connection's cache included
-  std::int64_t faults = 0;         // pages that its thread touched first since the last look
-  bool writes = false;             // it writes
-  bool cancelled = false;          // it was cancelled already, and has not ended yet
+  std::int64_t weight_bytes = 0;  // what that statement is estimated to hold, its connection's cache included
+  std::int64_t faults = 0;        // pages that its thread touched first since the last look
+  bool writes = false;            // it writes
+  bool cancelled = false;         // it was cancelled already, and has not ended yet
   bool in_transaction = false;
 };
 
@@ -45,11 +45,11 @@ struct Reading {
 
 /// What the rules remember from look to look. One per process; the caller keeps it, decide() changes it.
 struct PolicyMemory {
-  bool relieving = false;               // above release_above, and not yet below release_to
-  std::int64_t pressure_since_ms = -1;  // -1 = no pressure
-  std::int64_t pressure_acted_ms = -1;  // last time that pressure made us release
-  std::int64_t trimmed_ms = -1;         // last trim; -1 = never
-  std::int64_t trim_pause_ms = 0;       // what a trim without result adds to trim_interval_ms
+  bool relieving = false;                   // above release_above, and not yet below release_to
+  std::int64_t pressure_since_ms = -1;      // -1 = no pressure
+  std::int64_t pressure_acted_ms = -1;      // last time that pressure made us release
+  std::int64_t trimmed_ms = -1;             // last trim; -1 = never
+  std::int64_t trim_pause_ms = 0;           // what a trim without result adds to trim_interval_ms
   std::int64_t above_cancel_since_ms = -1;  // -1 = not above cancel_above
   std::int64_t cancelled_ms = -1;           // last time that a statement was cancelled for its weight
 };

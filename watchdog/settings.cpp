@@ -71,7 +71,8 @@ constexpr std::array<SettingSpec, kCount> kSpecs{{
     {"idle_release_ms", Kind::milliseconds, "ms", "60000", "", 0, 365 * kDayMs, "process",
      "a connection idle for this long is released whatever it holds; 0 = never"},
     {"cancel_above", Kind::quantity, "bytes", "0", "", 0, kMaxBytes, "process",
-     "above this (a size, or a share of memory_budget) the statement that weighs most is cancelled once nothing else "
+     "above this (a size, or a share of memory_budget) the statement that weighs most is cancelled once "
+     "nothing else "
      "has helped for cancel_after_ms, readers before writers; 0 = off"},
     {"cancel_after_ms", Kind::milliseconds, "ms", "2000", "", 0, kDayMs, "process",
      "how long SQLite must be above cancel_above, and the grace after each cancellation"},
@@ -82,7 +83,8 @@ constexpr std::array<SettingSpec, kCount> kSpecs{{
     {"temp_store", Kind::word, "", "keep", "keep|default|file|memory", 0, 0, "connection",
      "PRAGMA temp_store of each connection, applied like cache_size, but not while it has a temporary table"},
     {"statement_timeout_ms", Kind::milliseconds, "ms", "0", "", 0, 365 * kDayMs, "process",
-     "what each statement may take from its beginning, wall-clock; then it fails with SQLITE_INTERRUPT; 0 = no limit"},
+     "what each statement may take from its beginning, wall-clock; then it fails with SQLITE_INTERRUPT; 0 = "
+     "no limit"},
     {"statement_timeout_writes", Kind::boolean, "", "0", "", 0, 1, "process",
      "statements that write have a deadline too: SQLite then rolls their transaction back"},
     {"transaction_idle_ms", Kind::milliseconds, "ms", "0", "", 0, 365 * kDayMs, "process",
@@ -101,7 +103,8 @@ constexpr std::array<SettingSpec, kCount> kSpecs{{
     {"hooks", Kind::word, "", "trace", "none|trace|trace+progress", 0, 0, "connection",
      "what is taken on each connection when it opens: nothing, statement start and end, or also the progress "
      "handler"},
-    {"statement_stats", Kind::boolean, "", "1", "", 0, 1, "process", "keep statistics per normalised statement"},
+    {"statement_stats", Kind::boolean, "", "1", "", 0, 1, "process",
+     "keep statistics per normalised statement"},
     {"statement_stats_max", Kind::rows, "rows", "1000", "", 10, 1'000'000, "process",
      "rows kept of warden_statements; the least used make room"},
     {"show_sql", Kind::word, "", "normalized", "normalized|full|none", 0, 0, "process",

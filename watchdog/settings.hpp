@@ -34,7 +34,7 @@ struct Settings {
   std::int64_t release_to_bytes = 0;  // never above release_above_bytes
   std::int64_t idle_grace_ms = 0;
   std::int64_t idle_keep_bytes = 0;
-  std::int64_t idle_release_ms = 0;  // 0 = never
+  std::int64_t idle_release_ms = 0;     // 0 = never
   std::int64_t cancel_above_bytes = 0;  // 0 = off
   std::int64_t cancel_after_ms = 0;
   std::int64_t statement_timeout_ms = 0;  // 0 = off

@@ -163,15 +163,14 @@ std::int64_t StatementStore::left() const noexcept {
 // ---- the slots
 
 StatementTotals StatementSlots::Slot::read() const noexcept {
-  return {plain(calls),     plain(errors),       plain(cancels), plain(total_ns),
-          plain(min_ns),    plain(max_ns),       plain(squares_ns2), plain(vm_steps),
-          plain(full_scan_steps), plain(sorts),  plain(auto_indexes), plain(reprepares),
-          plain(peak_bytes), plain(first_ns),    plain(last_ns)};
+  return {plain(calls),        plain(errors),      plain(cancels),    plain(total_ns),        plain(min_ns),
+          plain(max_ns),       plain(squares_ns2), plain(vm_steps),   plain(full_scan_steps), plain(sorts),
+          plain(auto_indexes), plain(reprepares),  plain(peak_bytes), plain(first_ns),        plain(last_ns)};
 }
 
 void StatementSlots::Slot::clear() noexcept {
-  for (auto* sum : {&calls, &errors, &cancels, &total_ns, &min_ns, &max_ns, &vm_steps, &full_scan_steps, &sorts,
-                    &auto_indexes, &reprepares, &first_ns, &last_ns}) {
+  for (auto* sum : {&calls, &errors, &cancels, &total_ns, &min_ns, &max_ns, &vm_steps, &full_scan_steps,
+                    &sorts, &auto_indexes, &reprepares, &first_ns, &last_ns}) {
     sum->store(0, std::memory_order_relaxed);
   }
   peak_bytes.store(-1, std::memory_order_relaxed);
@@ -227,7 +226,8 @@ int StatementSlots::find_or_make(const char* sql) {
   for (std::size_t i = 0; i < keys_.size(); ++i) {
     if (keys_[i].slot->shape != shape) continue;
     ++same;
-    if (oldest < 0 || plain(keys_[i].slot->last_ns) < plain(keys_[static_cast<std::size_t>(oldest)].slot->last_ns))
+    if (oldest < 0 ||
+        plain(keys_[i].slot->last_ns) < plain(keys_[static_cast<std::size_t>(oldest)].slot->last_ns))
       oldest = static_cast<int>(i);
   }
   if (free < 0) free = same < kSlotsOfOneShape ? free_slot() : oldest;

@@ -127,7 +127,8 @@ class StatementSlots {
   }
   /// For a statement that begins, was not found, and has run before: a slot where its counters so far are remembered, so
   /// that end() counts this run's share alone. -1 where there is no memory.
-  int adopt(const void* statement, const char* sql, std::int32_t runs, const StatementCounters& before) noexcept;
+  int adopt(const void* statement, const char* sql, std::int32_t runs,
+            const StatementCounters& before) noexcept;
 
   /// vm_steps of the prepared statement of this slot, as last seen.
   std::int32_t steps(int slot) const noexcept { return keys_[static_cast<std::size_t>(slot)].after.vm_steps; }
@@ -149,7 +150,7 @@ class StatementSlots {
     if (!known || !counts(at)) {
       // Its first run, and then it had counted nothing before; or its slot was given up meanwhile, or all were reset.
       at = adopt(statement, sql, mark.runs,
-                 known             ? keys_[static_cast<std::size_t>(at)].after
+                 known            ? keys_[static_cast<std::size_t>(at)].after
                  : mark.runs == 0 ? StatementCounters{}
                                   : read());
       if (at < 0) return last_ = -1;
@@ -224,14 +225,16 @@ class StatementSlots {
   bool counts(int at) const noexcept {
     return keys_[static_cast<std::size_t>(at)].slot->epoch == store_->epoch();
   }
-  void count_all(Key& key, std::int32_t steps, std::int64_t elapsed_ns, const StatementCounters& after) noexcept;
+  void count_all(Key& key, std::int32_t steps, std::int64_t elapsed_ns,
+                 const StatementCounters& after) noexcept;
   int find_other(const void* statement, const char* sql, std::int32_t runs) const noexcept;
   int find_or_make(const char* sql);
   int free_slot();
   void give_up(Slot& slot) noexcept;
 
   StatementStore* store_ = nullptr;
-  mutable std::mutex lock_;  // before the store's; taken by the own thread only where slots are made or given up
+  mutable std::mutex
+      lock_;  // before the store's; taken by the own thread only where slots are made or given up
   std::vector<Key> keys_;
   int last_ = -1;
 };
@@ -246,7 +249,8 @@ inline void StatementSlots::Slot::count(const Run& run) noexcept {
   if (before == 0) first_ns.store(run.now_ns, std::memory_order_relaxed);
   if (before == 0 || run.elapsed_ns < min_ns.load(std::memory_order_relaxed))
     min_ns.store(run.elapsed_ns, std::memory_order_relaxed);
-  if (run.elapsed_ns > max_ns.load(std::memory_order_relaxed)) max_ns.store(run.elapsed_ns, std::memory_order_relaxed);
+  if (run.elapsed_ns > max_ns.load(std::memory_order_relaxed))
+    max_ns.store(run.elapsed_ns, std::memory_order_relaxed);
   const auto elapsed = static_cast<double>(run.elapsed_ns);
   add_to(squares_ns2, elapsed * elapsed);
   calls.store(before + 1, std::memory_order_relaxed);

@@ -146,7 +146,7 @@ void Watchdog::take_readings(std::int64_t now_ns, Reading& reading) noexcept {
     one.touchable = c->touchable();
     one.released = c->released_since_it_ran() || (!one.touchable && c->is_asked(Connection::kRelease));
     one.statement_seq = c->activity.running_seq();
-    one.writes = c->activity.writes();
+    one.writes = c->activity.writes() || c->activity.in_transaction();
     one.cancelled = one.statement_seq != 0 && c->cancellation.asked_seq == one.statement_seq;
     one.in_transaction = c->activity.in_transaction();
     reading.running += one.running;

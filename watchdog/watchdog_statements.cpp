@@ -66,7 +66,8 @@ void Watchdog::weigh(std::int64_t now_ns, Reading& reading) noexcept {
     }
     if (first || growth > kWeighedBytes) {
       const std::int64_t faults = page_faults(warden_.files(), c->activity.look(nullptr).thread_id);
-      one.faults = first ? 0 : std::max<std::int64_t>(0, faults - weight.faults.load(std::memory_order_relaxed));
+      one.faults =
+          first ? 0 : std::max<std::int64_t>(0, faults - weight.faults.load(std::memory_order_relaxed));
       weight.faults.store(faults, std::memory_order_relaxed);
     }
     ++running;
@@ -77,12 +78,13 @@ void Watchdog::weigh(std::int64_t now_ns, Reading& reading) noexcept {
   for (ConnectionReading& one : connections_) {
     const bool alone = running == 1 && one.statement_seq != 0 && reading.running == 1;
     if (!alone && one.faults == 0) continue;
-    const std::int64_t share = alone ? growth
-                                     : static_cast<std::int64_t>(static_cast<double>(growth) *
-                                                                 static_cast<double>(one.faults) /
-                                                                 static_cast<double>(all_faults));
+    const std::int64_t share =
+        alone ? growth
+              : static_cast<std::int64_t>(static_cast<double>(growth) * static_cast<double>(one.faults) /
+                                          static_cast<double>(all_faults));
     one.weight_bytes += share;
-    if (const auto c = warden_.registry.find(one.id)) c->weight.bytes.store(one.weight_bytes, std::memory_order_relaxed);
+    if (const auto c = warden_.registry.find(one.id))
+      c->weight.bytes.store(one.weight_bytes, std::memory_order_relaxed);
   }
 }
 
@@ -120,15 +122,20 @@ void Watchdog::warn_of_idle_transactions(const Settings& settings) noexcept {
 void Watchdog::give_back_cancelled(const Settings& settings, std::int64_t now_ns) noexcept {
   cancelled_ = release_soon_ = false;
   for (auto c = warden_.registry.after(0); c != nullptr; c = warden_.registry.after(c->id)) {
-    const std::int64_t ended_ns = c->cancellation.ended_ns.load(std::memory_order_relaxed);
+    Cancellation& cancelled = c->cancellation;
+    const std::int64_t ended_ns = cancelled.ended_ns.load(std::memory_order_relaxed);
     if (ended_ns == 0) continue;
     cancelled_ = true;
     // Where only its own thread may, it has done so at the statement's end.
-    if (!c->touchable() || c->released_ns.load(std::memory_order_relaxed) >= ended_ns) continue;
-    if (c->try_measure(Depth::cache)) {
+    bool released = !c->touchable() || c->released_ns.load(std::memory_order_relaxed) >= ended_ns;
+    if (!released && c->try_measure(Depth::cache)) {
       if (c->figures.cache_bytes - c->floor_bytes > kCrumbBytes)
         release(warden_, *c, {"cancelled", c->figures.cache_bytes}, settings.dry_run);
-    } else if (now_ns - ended_ns < kTryNs) {
+      released = true;
+    }
+    cancelled.released.store(released, std::memory_order_relaxed);
+    if (released) continue;
+    if (now_ns - ended_ns < kTryNs) {
       release_soon_ = true;
     } else if (!c->is_asked(Connection::kRelease)) {
       c->ask_to_release("cancelled");
@@ -137,16 +144,17 @@ void Watchdog::give_back_cancelled(const Settings& settings, std::int64_t now_ns
   if (cancelled_) warden_.note_freed();
 }
 
-void Watchdog::close_cancelled(const Settings& settings, const Reading& reading, std::int64_t now_ns) noexcept {
+void Watchdog::close_cancelled(const Settings& settings, const Reading& reading,
+                               std::int64_t now_ns) noexcept {
   if (!cancelled_) return;
   // A trim that is still to come belongs to it.
   const bool trim_to_come = reading.freed && settings.trim != TrimMode::never;
   for (auto c = warden_.registry.after(0); c != nullptr; c = warden_.registry.after(c->id)) {
-    const std::int64_t ended_ns = c->cancellation.ended_ns.load(std::memory_order_relaxed);
+    Cancellation& cancelled = c->cancellation;
+    const std::int64_t ended_ns = cancelled.ended_ns.load(std::memory_order_relaxed);
     if (ended_ns == 0) continue;
-    const bool released = !c->touchable() || c->released_ns.load(std::memory_order_relaxed) >= ended_ns ||
-                          c->figures.sampled_ns.load(std::memory_order_relaxed) >= ended_ns;
-    note_given_back(warden_, *c, (released && !trim_to_come) || now_ns - ended_ns > kCloseNs);
+    const bool all_is_done = cancelled.released.load(std::memory_order_relaxed) && !trim_to_come;
+    note_given_back(warden_, *c, all_is_done || now_ns - ended_ns > kCloseNs);
   }
 }
 

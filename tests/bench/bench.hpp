@@ -41,6 +41,14 @@ inline constexpr std::int64_t kRows = 1'000'000;
 
 /// Reads the whole of big().
 inline constexpr const char* kScan = "SELECT sum(key) FROM data";
+/// The same again and again: whoever cuts it off finds it running.
+inline constexpr const char* kLongScan =
+    "WITH RECURSIVE again(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM again LIMIT 1000)"
+    " SELECT count((SELECT sum(key + i) FROM data)) FROM again";
+/// Takes a minute and more, and almost no memory; to be cut off.
+inline constexpr const char* kLongCount =
+    "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000)"
+    " SELECT count(*) FROM n";
 /// What people set who want it fast.
 inline constexpr const char* kUnlimitedCache = "PRAGMA cache_size=1000000000";
 
@@ -61,6 +69,11 @@ extern const Benchmark kInstructions;
 extern const Benchmark kIdle;
 extern const Benchmark kConnections;
 extern const Benchmark kTables;
+extern const Benchmark kDeadlines;
+extern const Benchmark kCancels;
+extern const Benchmark kStale;
+extern const Benchmark kCancelledMemory;
+extern const Benchmark kShapes;
 
 /// Runs a benchmark's child to its end; its numbers.
 Numbers measure(const Benchmark& benchmark, const Parameters& given);

@@ -24,11 +24,6 @@ constexpr double kBack = 32e6;
 /// What the plain variant may use: four caches of the whole table.
 constexpr std::int64_t kPlainBytes = 4'000'000'000;
 
-/// One statement that scans the table again and again, so that an interrupt finds it running.
-constexpr const char* kLongScan =
-    "WITH RECURSIVE again(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM again LIMIT 1000)"
-    " SELECT count((SELECT sum(key + i) FROM data)) FROM again";
-
 void child(const Parameters& given) {
   std::vector<Database> connections;
   connections.emplace_back(given.text("file"));

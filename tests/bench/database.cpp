@@ -5,7 +5,8 @@
 namespace warden::bench {
 
 Database::Database(const std::string& path, int flags) {
-  if (::sqlite3_open_v2(path.c_str(), &db_, flags | SQLITE_OPEN_FULLMUTEX, nullptr) != SQLITE_OK) fail(path);
+  if ((flags & SQLITE_OPEN_NOMUTEX) == 0) flags |= SQLITE_OPEN_FULLMUTEX;
+  if (::sqlite3_open_v2(path.c_str(), &db_, flags, nullptr) != SQLITE_OK) fail(path);
   ::sqlite3_busy_timeout(db_, 10'000);
 }
 

@@ -10,7 +10,7 @@
 
 namespace warden::bench {
 
-/// A serialized connection (SQLITE_OPEN_FULLMUTEX).
+/// A serialized connection (SQLITE_OPEN_FULLMUTEX), unless its flags say SQLITE_OPEN_NOMUTEX.
 class Database {
  public:
   explicit Database(const std::string& path, int flags = SQLITE_OPEN_READWRITE);

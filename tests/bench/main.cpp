@@ -25,8 +25,9 @@ extern char** environ;  // NOLINT
 namespace warden::bench {
 namespace {
 
-constexpr std::array<const Benchmark*, 9> kAll{&kBudgetHolds,  &kCli,  &kBesideIdle,  &kGiveBack, &kLookUps,
-                                               &kInstructions, &kIdle, &kConnections, &kTables};
+constexpr std::array<const Benchmark*, 14> kAll{
+    &kBudgetHolds, &kCli,    &kBesideIdle, &kGiveBack, &kLookUps, &kInstructions,    &kIdle,
+    &kConnections, &kTables, &kDeadlines,  &kCancels,  &kStale,   &kCancelledMemory, &kShapes};
 
 const Benchmark* find(std::string_view name) {
   const auto found =
@@ -115,7 +116,7 @@ int main_of(int count, char** arguments) {
     const std::string word(arguments[i]);
     if (word == "--child") return run_child(count - i - 1, arguments + i + 1);
     if (word == "--list") {
-      for (const Benchmark* benchmark : kAll) std::printf("%-14s %s\n", benchmark->name, benchmark->what);
+      for (const Benchmark* benchmark : kAll) std::printf("%-16s %s\n", benchmark->name, benchmark->what);
       return 0;
     }
     if (word == "--strict") {

@@ -90,6 +90,20 @@ double thread_cpu_seconds(std::string_view name) {
   return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
+BusyCores::BusyCores() {
+  for (unsigned i = 0; i < std::thread::hardware_concurrency(); ++i) {
+    threads_.emplace_back([this] {
+      while (!stop_.load(std::memory_order_relaxed)) {
+      }
+    });
+  }
+}
+
+BusyCores::~BusyCores() {
+  stop_.store(true);
+  for (std::thread& thread : threads_) thread.join();
+}
+
 PeakRecorder::PeakRecorder() : peak_(resident_bytes()) {
   thread_ = std::thread([this] {
     while (!stop_.load()) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 namespace warden::bench {
 
@@ -32,6 +33,19 @@ std::int64_t available_bytes();
 /// CPU time of all of this process; of its first thread with that name (0 if there is none).
 double cpu_seconds();
 double thread_cpu_seconds(std::string_view name);
+
+/// Keeps every core busy, with a thread each that does nothing but spin.
+class BusyCores {
+ public:
+  BusyCores();
+  ~BusyCores();
+  BusyCores(const BusyCores&) = delete;
+  BusyCores& operator=(const BusyCores&) = delete;
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::vector<std::thread> threads_;
+};
 
 /// Watches the resident memory of this process every 5 ms.
 class PeakRecorder {

@@ -147,6 +147,13 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
+double percentile(std::vector<double> values, double percent) {
+  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
+  std::sort(values.begin(), values.end());
+  const auto rank = static_cast<std::size_t>(std::ceil(static_cast<double>(values.size()) * percent / 100));
+  return values[std::clamp<std::size_t>(rank, 1, values.size()) - 1];
+}
+
 double largest(const std::vector<double>& values) {
   return values.empty() ? std::numeric_limits<double>::quiet_NaN()
                         : *std::max_element(values.begin(), values.end());

@@ -55,6 +55,8 @@ class Report {
 };
 
 double median(std::vector<double> values);
+/// The smallest value that `percent` of all do not exceed.
+double percentile(std::vector<double> values, double percent);
 double largest(const std::vector<double>& values);
 
 }  // namespace warden::bench

@@ -12,7 +12,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 /// Never ends by itself, and can be cut at any instruction.
-const std::string kForever = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c";
+const std::string kForever =
+    "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c";
 
 double ms_since(Clock::time_point began) {
   return std::chrono::duration<double, std::milli>(Clock::now() - began).count();
@@ -34,7 +35,8 @@ struct Deadline {
   Deadline() { watcher.load().rows("SELECT warden_reset(), warden_statements_reset()"); }
   ~Deadline() { watcher.rows("SELECT warden_reset()"); }
   std::string cancels(const std::string& id, const std::string& columns = "reason, sql") const {
-    return watcher.one("SELECT " + columns + " FROM warden_events WHERE action = 'cancel' AND connection_id = " + id +
+    return watcher.one("SELECT " + columns +
+                       " FROM warden_events WHERE action = 'cancel' AND connection_id = " + id +
                        " ORDER BY event_id DESC");
   }
   TempDir dir;
@@ -45,7 +47,8 @@ BOOST_FIXTURE_TEST_SUITE(deadlines, Deadline)
 
 BOOST_AUTO_TEST_CASE(a_statement_is_interrupted_when_its_time_is_over_in_every_kind_of_connection) {
   watcher.rows("SELECT warden_set('statement_timeout_ms', 60)");
-  for (const int flags : {SQLITE_OPEN_FULLMUTEX, SQLITE_OPEN_NOMUTEX, SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_SHAREDCACHE}) {
+  for (const int flags :
+       {SQLITE_OPEN_FULLMUTEX, SQLITE_OPEN_NOMUTEX, SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_SHAREDCACHE}) {
     BOOST_TEST_CONTEXT(flags) {
       const Db db(dir.file("t.db"), flags);
       const std::string id = db.one("SELECT warden_connection_id()");
@@ -60,10 +63,12 @@ BOOST_AUTO_TEST_CASE(a_statement_is_interrupted_when_its_time_is_over_in_every_k
       BOOST_TEST(ms_since(began) >= 60);
       BOOST_TEST(ms_since(began) < 5000);
       BOOST_TEST(cancels(id).starts_with("deadline|WITH RECURSIVE c(i) AS"));
-      BOOST_TEST(eventually([&] { return cancels(id, "took_us >= 60000 AND rss_after_bytes IS NOT NULL") == "1"; }));
-      BOOST_TEST(watcher.one("SELECT deadline_ms, elapsed_ms >= 60, cancels, state FROM warden_connections WHERE "
-                             "connection_id = " +
-                             id) == "60|1|1|idle");
+      BOOST_TEST(
+          eventually([&] { return cancels(id, "took_us >= 60000 AND rss_after_bytes IS NOT NULL") == "1"; }));
+      BOOST_TEST(
+          watcher.one("SELECT deadline_ms, elapsed_ms >= 60, cancels, state FROM warden_connections WHERE "
+                      "connection_id = " +
+                      id) == "60|1|1|idle");
       BOOST_TEST(db.one("SELECT 1") == "1");
     }
   }
@@ -76,10 +81,14 @@ BOOST_AUTO_TEST_CASE(a_connections_own_timeout_comes_before_the_setting) {
   BOOST_TEST(db.one("SELECT warden_timeout(20)") == "20");
   BOOST_TEST(code_of(db, kForever) == SQLITE_INTERRUPT);
   BOOST_TEST(db.one("SELECT warden_timeout(0)") == "0");
-  BOOST_TEST(db.one("SELECT deadline_ms FROM warden_connections WHERE connection_id = warden_connection_id()") == "NULL");
+  BOOST_TEST(
+      db.one("SELECT deadline_ms FROM warden_connections WHERE connection_id = warden_connection_id()") ==
+      "NULL");
   watcher.rows("SELECT warden_set('statement_timeout_ms', 30)");
-  BOOST_TEST(code_of(db, "SELECT sum(i) FROM (WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < "
-                         "1000000) SELECT i FROM c)") == SQLITE_OK);
+  BOOST_TEST(
+      code_of(db,
+              "SELECT sum(i) FROM (WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < "
+              "1000000) SELECT i FROM c)") == SQLITE_OK);
   BOOST_TEST(db.one("SELECT warden_timeout(NULL)") == "30");
   BOOST_TEST(code_of(db, kForever) == SQLITE_INTERRUPT);
 }
@@ -88,11 +97,15 @@ BOOST_AUTO_TEST_CASE(a_timeout_out_of_range_is_refused) {
   const Db db;
   BOOST_TEST(db.error("SELECT warden_timeout(-1)") ==
              "warden_timeout: ms must be from 0 (no deadline) to 31536000000, not -1");
-  BOOST_TEST(db.error("SELECT warden_timeout(9223372036854775807)").starts_with("warden_timeout: ms must be from 0"));
-  BOOST_TEST(db.error("SELECT warden_timeout('5')") == "warden_timeout: ms must be an integer or NULL, not text");
-  BOOST_TEST(db.error("SELECT warden_timeout(1.5)") == "warden_timeout: ms must be an integer or NULL, not real");
-  BOOST_TEST(db.error("SELECT warden_set('statement_timeout_ms', -5)")
-                 .starts_with("warden_set: statement_timeout_ms must be a whole number of milliseconds from 0 to"));
+  BOOST_TEST(db.error("SELECT warden_timeout(9223372036854775807)")
+                 .starts_with("warden_timeout: ms must be from 0"));
+  BOOST_TEST(db.error("SELECT warden_timeout('5')") ==
+             "warden_timeout: ms must be an integer or NULL, not text");
+  BOOST_TEST(db.error("SELECT warden_timeout(1.5)") ==
+             "warden_timeout: ms must be an integer or NULL, not real");
+  BOOST_TEST(
+      db.error("SELECT warden_set('statement_timeout_ms', -5)")
+          .starts_with("warden_set: statement_timeout_ms must be a whole number of milliseconds from 0 to"));
   BOOST_TEST(db.one("SELECT warden_timeout()") == "0");
 }
 
@@ -118,14 +131,57 @@ BOOST_AUTO_TEST_CASE(a_statement_that_its_host_steps_slowly_is_counted_from_its_
   BOOST_REQUIRE(sqlite3_prepare_v2(db.get(), "SELECT * FROM t", -1, &cursor, nullptr) == SQLITE_OK);
   BOOST_TEST(sqlite3_step(cursor) == SQLITE_ROW);
   BOOST_TEST(eventually([&] {
-    return watcher.number("SELECT count(*) FROM warden_events WHERE action = 'cancel' AND reason = 'deadline' AND label "
-                          "IS NULL AND sql = 'SELECT * FROM t'") == 1;
+    return watcher.number(
+               "SELECT count(*) FROM warden_events WHERE action = 'cancel' AND reason = 'deadline' AND label "
+               "IS NULL AND sql = 'SELECT * FROM t'") == 1;
   }));
   int rc = SQLITE_ROW;
   while (rc == SQLITE_ROW) rc = sqlite3_step(cursor);
   BOOST_TEST(rc == SQLITE_INTERRUPT);
   sqlite3_finalize(cursor);
   BOOST_TEST(db.one("SELECT count(*) FROM t") == "4000");
+}
+
+BOOST_AUTO_TEST_CASE(a_cursor_left_open_in_a_transaction_does_not_end_what_is_written_beside_it) {
+  make_table(dir.file("t.db"), 4);
+  for (const int flags : {SQLITE_OPEN_FULLMUTEX, SQLITE_OPEN_NOMUTEX}) {
+    BOOST_TEST_CONTEXT(flags) {
+      const Db db(dir.file("t.db"), flags);
+      const std::string id = db.one("SELECT warden_connection_id()");
+      sqlite3_stmt* cursor = nullptr;
+      sqlite3_stmt* update = nullptr;
+      sqlite3_prepare_v2(db.get(), "SELECT n FROM t", -1, &cursor, nullptr);
+      sqlite3_prepare_v2(db.get(), "UPDATE t SET x = 'seen' WHERE n = 1", -1, &update, nullptr);
+      db.rows("SELECT warden_timeout(10); BEGIN; INSERT INTO t(x) VALUES ('first')");
+      BOOST_TEST(sqlite3_step(cursor) == SQLITE_ROW);
+      BOOST_TEST(eventually([&] {
+        return watcher.one(
+                   "SELECT elapsed_ms > 2 * deadline_ms FROM warden_connections WHERE connection_id = " +
+                   id) == "1";
+      }));
+      BOOST_TEST(sqlite3_step(update) == SQLITE_DONE);
+      sqlite3_finalize(update);
+      sqlite3_finalize(cursor);
+      db.rows("COMMIT");
+      BOOST_TEST(db.number("SELECT count(*) FROM t WHERE x IN ('first', 'seen')") == 2);
+      BOOST_TEST(cancels(id) == "");
+      db.rows("DELETE FROM t WHERE x = 'first'; UPDATE t SET x = '' WHERE n = 1");
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(transactions_are_begun_and_ended_without_a_deadline) {
+  const Db db(dir.file("t.db"));
+  const std::string deadline = "SELECT deadline_ms FROM warden_connections WHERE connection_id = " +
+                               db.one("SELECT warden_connection_id()");
+  db.rows("CREATE TABLE t(x); SELECT warden_timeout(5000)");
+  for (const std::string sql :
+       {"BEGIN", "SAVEPOINT a", "INSERT INTO t VALUES (1)", " release a", "COMMIT", "begin", "ROLLBACK"}) {
+    db.rows(sql);
+    BOOST_TEST(watcher.one(deadline) == "NULL");
+  }
+  db.rows("SELECT * FROM t");
+  BOOST_TEST(watcher.one(deadline) == "5000");
 }
 
 BOOST_AUTO_TEST_CASE(what_a_function_runs_belongs_to_the_statement_that_called_it) {
@@ -140,8 +196,11 @@ BOOST_AUTO_TEST_CASE(what_a_function_runs_belongs_to_the_statement_that_called_i
           sqlite3_result_error_code(context, SQLITE_INTERRUPT);
       },
       nullptr, nullptr);
-  BOOST_TEST(code_of(db, "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(nested()) FROM c") ==
-             SQLITE_INTERRUPT);
+  BOOST_TEST(
+      code_of(
+          db,
+          "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(nested()) FROM c") ==
+      SQLITE_INTERRUPT);
   BOOST_TEST(watcher.one("SELECT sql FROM warden_events WHERE action = 'cancel' ORDER BY event_id DESC")
                  .ends_with("SELECT count(nested()) FROM c"));
 }
@@ -152,8 +211,8 @@ BOOST_AUTO_TEST_CASE(a_statement_that_sqlite_prepares_anew_keeps_its_deadline) {
   const Db other(dir.file("t.db"));
   db.rows("PRAGMA journal_mode = WAL; CREATE TABLE t(x)");
   sqlite3_stmt* long_one = nullptr;
-  BOOST_REQUIRE(sqlite3_prepare_v2(db.get(), ("SELECT (SELECT count(*) FROM t), (" + kForever + ")").c_str(), -1,
-                                   &long_one, nullptr) == SQLITE_OK);
+  BOOST_REQUIRE(sqlite3_prepare_v2(db.get(), ("SELECT (SELECT count(*) FROM t), (" + kForever + ")").c_str(),
+                                   -1, &long_one, nullptr) == SQLITE_OK);
   for (int round = 0; round < 3; ++round) {
     other.rows("CREATE TABLE u" + std::to_string(round) + "(y)");
     db.rows("SELECT warden_timeout(50)");
@@ -174,7 +233,8 @@ BOOST_AUTO_TEST_CASE(a_statement_that_could_not_begin_is_not_taken_for_running) 
   const std::string number = id.substr(0, id.find('|'));
   BOOST_TEST(code_of(db, "SELECT * FROM t") == SQLITE_BUSY);
   BOOST_TEST(eventually([&] {
-    return watcher.one("SELECT state, hooks FROM warden_connections WHERE connection_id = " + number) == "idle|trace";
+    return watcher.one("SELECT state, hooks FROM warden_connections WHERE connection_id = " + number) ==
+           "idle|trace";
   }));
   owner.rows("COMMIT");
   BOOST_TEST(db.one("SELECT * FROM t") == "1");
@@ -222,8 +282,10 @@ BOOST_AUTO_TEST_CASE(a_host_with_its_own_trace_callback_keeps_it_and_is_not_inte
   sqlite3_trace_v2(
       db.get(), SQLITE_TRACE_STMT, [](unsigned, void*, void*, void*) { return ++told, 0; }, nullptr);
   db.rows("SELECT warden_timeout(1)");
-  BOOST_TEST(code_of(db, "SELECT sum(i) FROM (WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < "
-                         "300000) SELECT i FROM c)") == SQLITE_OK);
+  BOOST_TEST(
+      code_of(db,
+              "SELECT sum(i) FROM (WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < "
+              "300000) SELECT i FROM c)") == SQLITE_OK);
   BOOST_TEST(told == 2);
   BOOST_TEST(watcher.one("SELECT hooks FROM warden_connections WHERE connection_id = " + id) == "lost");
   BOOST_TEST(cancels(id) == "");
@@ -240,7 +302,8 @@ BOOST_AUTO_TEST_CASE(a_trace_callback_set_while_a_statement_is_open_ends_our_par
   sqlite3_trace_v2(db.get(), 0, nullptr, nullptr);
   sqlite3_finalize(cursor);  // nobody is told
   BOOST_TEST(eventually([&] {
-    return watcher.one("SELECT state, hooks FROM warden_connections WHERE connection_id = " + id) == "idle|lost";
+    return watcher.one("SELECT state, hooks FROM warden_connections WHERE connection_id = " + id) ==
+           "idle|lost";
   }));
   BOOST_TEST(cancels(id) == "");
 }
@@ -250,7 +313,8 @@ BOOST_AUTO_TEST_CASE(with_the_progress_handler_a_deadline_needs_no_thread) {
   const Db db;
   const std::string id = db.one("SELECT warden_connection_id()");
   db.rows("SELECT warden_timeout(30)");
-  BOOST_TEST(eventually([&] { return watcher.one("SELECT json_extract(warden_debug(), '$.watchdog_running')") == "0"; }));
+  BOOST_TEST(eventually(
+      [&] { return watcher.one("SELECT json_extract(warden_debug(), '$.watchdog_running')") == "0"; }));
   const auto began = Clock::now();
   BOOST_TEST(code_of(db, kForever) == SQLITE_INTERRUPT);
   BOOST_TEST(ms_since(began) >= 30);
@@ -261,8 +325,10 @@ BOOST_AUTO_TEST_CASE(with_the_progress_handler_a_deadline_needs_no_thread) {
 BOOST_AUTO_TEST_CASE(without_hooks_there_are_no_deadlines) {
   watcher.rows("SELECT warden_set('hooks', 'none'), warden_set('statement_timeout_ms', 1)");
   const Db db;
-  BOOST_TEST(code_of(db, "SELECT sum(i) FROM (WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < "
-                         "300000) SELECT i FROM c)") == SQLITE_OK);
+  BOOST_TEST(
+      code_of(db,
+              "SELECT sum(i) FROM (WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < "
+              "300000) SELECT i FROM c)") == SQLITE_OK);
   BOOST_TEST(db.one("SELECT status FROM warden_checks WHERE \"check\" = 'deadlines'") == "problem");
 }
 
@@ -282,7 +348,9 @@ BOOST_AUTO_TEST_CASE(dry_run_records_a_deadline_and_lets_the_statement_end) {
   BOOST_TEST(eventually([&] { return cancels(id, "reason, dry_run") == "deadline|1"; }));
   stop = true;
   worker.join();
-  BOOST_TEST(watcher.number("SELECT count(*) FROM warden_events WHERE action = 'cancel' AND connection_id = " + id) == 1);
+  BOOST_TEST(watcher.number(
+                 "SELECT count(*) FROM warden_events WHERE action = 'cancel' AND connection_id = " + id) ==
+             1);
   BOOST_TEST(watcher.number("SELECT cancels FROM warden_connections WHERE connection_id = " + id) == 0);
 }
 
@@ -321,13 +389,16 @@ BOOST_AUTO_TEST_CASE(a_transaction_left_open_is_a_state_and_once_an_event) {
   const Db db(dir.file("t.db"));
   const std::string id = db.one("SELECT warden_connection_id()");
   db.rows("CREATE TABLE t(x); BEGIN; INSERT INTO t VALUES (1)");
-  const std::string events = "SELECT count(*) FROM warden_events WHERE reason = 'transaction idle' AND connection_id = " + id;
+  const std::string events =
+      "SELECT count(*) FROM warden_events WHERE reason = 'transaction idle' AND connection_id = " + id;
   BOOST_TEST(eventually([&] { return watcher.number(events) == 1; }));
-  BOOST_TEST(watcher.one("SELECT action, sql, took_us >= 30000 FROM warden_events WHERE reason = 'transaction idle' AND "
-                         "connection_id = " +
-                         id) == "warn|INSERT INTO t VALUES (?)|1");
-  BOOST_TEST(watcher.one("SELECT state, in_transaction FROM warden_connections WHERE connection_id = " + id) ==
-             "idle in transaction|1");
+  BOOST_TEST(
+      watcher.one(
+          "SELECT action, sql, took_us >= 30000 FROM warden_events WHERE reason = 'transaction idle' AND "
+          "connection_id = " +
+          id) == "warn|INSERT INTO t VALUES (?)|1");
+  BOOST_TEST(watcher.one("SELECT state, in_transaction FROM warden_connections WHERE connection_id = " +
+                         id) == "idle in transaction|1");
   const std::string looks = "SELECT json_extract(warden_debug(), '$.watchdog_looks')";
   const std::int64_t before = watcher.number(looks);
   BOOST_TEST(eventually([&] { return watcher.number(looks) > before + 2; }));

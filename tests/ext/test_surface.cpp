@@ -27,28 +27,17 @@ BOOST_AUTO_TEST_CASE(these_functions_and_no_others) {
   for (const std::string& name : db.rows(functions)) {
     if (name.starts_with("warden") || name.starts_with("job")) found.push_back(name);
   }
-  const std::vector<std::string> expected{"warden_cancel/1",
-                                          "warden_cancel/2",
-                                          "warden_connection_id/0",
-                                          "warden_debug/0",
-                                          "warden_get/1",
-                                          "warden_label/1",
-                                          "warden_on_close/0",
-                                          "warden_release/0",
-                                          "warden_release/1",
-                                          "warden_reset/0",
-                                          "warden_set/2",
-                                          "warden_size/1",
-                                          "warden_size/2",
-                                          "warden_size_text/1",
-                                          "warden_statements_reset/0",
-                                          "warden_timeout/0",
-                                          "warden_timeout/1",
-                                          "warden_trim/0",
-                                          "warden_version/0"};
+  const std::vector<std::string> expected{
+      "warden_cancel/1",   "warden_cancel/2",    "warden_connection_id/0",
+      "warden_debug/0",    "warden_get/1",       "warden_label/1",
+      "warden_on_close/0", "warden_release/0",   "warden_release/1",
+      "warden_reset/0",    "warden_set/2",       "warden_size/1",
+      "warden_size/2",     "warden_size_text/1", "warden_statements_reset/0",
+      "warden_timeout/0",  "warden_timeout/1",   "warden_trim/0",
+      "warden_version/0"};
   BOOST_TEST(found == expected, boost::test_tools::per_element());
-  const std::vector<std::string> tables{"warden_checks",  "warden_connections", "warden_events",
-                                        "warden_memory",  "warden_samples",     "warden_settings",
+  const std::vector<std::string> tables{"warden_checks",    "warden_connections", "warden_events",
+                                        "warden_memory",    "warden_samples",     "warden_settings",
                                         "warden_statements"};
   BOOST_TEST(db.rows(modules) == tables, boost::test_tools::per_element());
 }
@@ -94,9 +83,9 @@ BOOST_AUTO_TEST_CASE(these_columns_in_this_order) {
        {"at_ms", "level", "sqlite_bytes", "rss_bytes", "allocator_free_bytes", "connections", "active",
         "pressure_ratio"}},
       {"warden_statements",
-       {"fingerprint", "sql", "calls", "errors", "cancels", "total_ms", "min_ms", "mean_ms", "max_ms", "stddev_ms",
-        "vm_steps", "full_scan_steps", "sorts", "auto_indexes", "reprepares", "peak_memory_bytes", "first_at_ms",
-        "last_at_ms"}},
+       {"fingerprint", "sql", "calls", "errors", "cancels", "total_ms", "min_ms", "mean_ms", "max_ms",
+        "stddev_ms", "vm_steps", "full_scan_steps", "sorts", "auto_indexes", "reprepares",
+        "peak_memory_bytes", "first_at_ms", "last_at_ms"}},
       {"warden_checks", {"check", "status", "detail", "advice"}}};
   for (const auto& [table, columns] : tables) {
     BOOST_TEST_CONTEXT(table) {
@@ -109,22 +98,34 @@ BOOST_AUTO_TEST_CASE(these_settings_and_defaults) {
   Db db;
   db.load();
   db.rows("SELECT warden_reset()");
-  const std::vector<std::string> expected{
-      "memory_budget|25%|bytes|process",  "soft_heap_limit|auto|bytes|process",
-      "hard_heap_limit|0|bytes|process",  "release_above|75%|bytes|process",
-      "release_to|50%|bytes|process",     "idle_grace_ms|1000|ms|process",
-      "idle_keep|auto|bytes|process",     "idle_release_ms|60000|ms|process",
-      "cancel_above|0|bytes|process",     "cancel_after_ms|2000|ms|process",
-      "cache_size|keep|bytes|connection", "temp_store|keep|NULL|connection",
-      "statement_timeout_ms|0|ms|process", "statement_timeout_writes|0|NULL|process",
-      "transaction_idle_ms|0|ms|process",
-      "trim|auto|NULL|process",           "trim_above|32MB|bytes|process",
-      "trim_interval_ms|1000|ms|process", "sample_interval_ms|auto|ms|process",
-      "pressure|1|NULL|process",          "hooks|trace|NULL|connection",
-      "statement_stats|1|NULL|process",   "statement_stats_max|1000|rows|process",
-      "show_sql|normalized|NULL|process", "history|3600|rows|process",
-      "events|1000|rows|process",         "dry_run|0|NULL|process",
-      "watchdog|1|NULL|process"};
+  const std::vector<std::string> expected{"memory_budget|25%|bytes|process",
+                                          "soft_heap_limit|auto|bytes|process",
+                                          "hard_heap_limit|0|bytes|process",
+                                          "release_above|75%|bytes|process",
+                                          "release_to|50%|bytes|process",
+                                          "idle_grace_ms|1000|ms|process",
+                                          "idle_keep|auto|bytes|process",
+                                          "idle_release_ms|60000|ms|process",
+                                          "cancel_above|0|bytes|process",
+                                          "cancel_after_ms|2000|ms|process",
+                                          "cache_size|keep|bytes|connection",
+                                          "temp_store|keep|NULL|connection",
+                                          "statement_timeout_ms|0|ms|process",
+                                          "statement_timeout_writes|0|NULL|process",
+                                          "transaction_idle_ms|0|ms|process",
+                                          "trim|auto|NULL|process",
+                                          "trim_above|32MB|bytes|process",
+                                          "trim_interval_ms|1000|ms|process",
+                                          "sample_interval_ms|auto|ms|process",
+                                          "pressure|1|NULL|process",
+                                          "hooks|trace|NULL|connection",
+                                          "statement_stats|1|NULL|process",
+                                          "statement_stats_max|1000|rows|process",
+                                          "show_sql|normalized|NULL|process",
+                                          "history|3600|rows|process",
+                                          "events|1000|rows|process",
+                                          "dry_run|0|NULL|process",
+                                          "watchdog|1|NULL|process"};
   BOOST_TEST(db.rows("SELECT name, default_value, unit, scope FROM warden_settings") == expected,
              boost::test_tools::per_element());
 }
@@ -132,16 +133,17 @@ BOOST_AUTO_TEST_CASE(these_settings_and_defaults) {
 BOOST_AUTO_TEST_CASE(what_acts_or_shows_other_connections_is_refused_in_views_and_triggers) {
   Db db;
   db.load();
-  for (const std::string call :
-       {"warden_release()", "warden_release(1)", "warden_trim()", "warden_label('x')",
-        "warden_set('trim', 'auto')", "warden_get('trim')", "warden_reset()", "warden_debug()", "warden_timeout()",
-        "warden_timeout(5)", "warden_cancel(1)", "warden_cancel(1, 2)", "warden_statements_reset()"}) {
+  for (const std::string call : {"warden_release()", "warden_release(1)", "warden_trim()",
+                                 "warden_label('x')", "warden_set('trim', 'auto')", "warden_get('trim')",
+                                 "warden_reset()", "warden_debug()", "warden_timeout()", "warden_timeout(5)",
+                                 "warden_cancel(1)", "warden_cancel(1, 2)", "warden_statements_reset()"}) {
     BOOST_TEST_CONTEXT(call) {
       db.rows("DROP VIEW IF EXISTS v; CREATE VIEW v AS SELECT " + call);
       BOOST_TEST(db.error("SELECT * FROM v").starts_with("unsafe use of warden_"));
     }
   }
-  for (const std::string table : {"settings", "memory", "connections", "events", "samples", "statements", "checks"}) {
+  for (const std::string table :
+       {"settings", "memory", "connections", "events", "samples", "statements", "checks"}) {
     BOOST_TEST_CONTEXT(table) {
       db.rows("DROP VIEW IF EXISTS v; CREATE VIEW v AS SELECT * FROM warden_" + table);
       BOOST_TEST(db.error("SELECT * FROM v") == "unsafe use of virtual table \"warden_" + table + "\"");

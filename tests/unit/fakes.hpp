@@ -115,7 +115,7 @@ class FakeConnection final : public Connection {
   int released() const noexcept { return released_; }
 
   std::atomic<bool> can_touch{true};
-  std::atomic<bool> busy{false};  // its mutex is never free
+  std::atomic<bool> busy{false};                   // its mutex is never free
   std::atomic<bool> forgets_when_measured{false};  // finds that nothing runs
   std::atomic<int> interrupts{0};
 

@@ -26,7 +26,9 @@ struct Fixture {
   void begin(std::size_t i, const char* sql, std::int64_t now_ns) {
     activity.begin(statement(i), sql, now_ns);
   }
-  std::int64_t end(std::size_t i, std::int64_t now_ns) { return activity.end(statement(i), now_ns).elapsed_ns; }
+  std::int64_t end(std::size_t i, std::int64_t now_ns) {
+    return activity.end(statement(i), now_ns).elapsed_ns;
+  }
   std::string sql() const {
     Text text;
     return {text.data(), activity.look(&text).sql_bytes};
@@ -246,7 +248,9 @@ BOOST_AUTO_TEST_CASE(readers_never_see_a_text_that_belongs_to_another_statement)
 
 BOOST_AUTO_TEST_CASE(only_the_statement_that_is_meant_is_interrupted) {
   int calls = 0;
-  const auto hit = [&](std::int64_t seq, bool writers = true) { return activity.interrupt(seq, writers, [&] { ++calls; }); };
+  const auto hit = [&](std::int64_t seq, bool writers = true) {
+    return activity.interrupt(seq, writers, [&] { ++calls; });
+  };
   BOOST_TEST(activity.running_seq() == 0);
   BOOST_TEST(!hit(0));
   BOOST_TEST(!hit(1));

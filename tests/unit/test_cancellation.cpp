@@ -24,7 +24,8 @@ constexpr std::int64_t kMs = 1'000'000;
 
 struct Fixture {
   Machine machine;
-  Guarded guarded{machine, {"WARDEN_WATCHDOG=0", "WARDEN_IDLE_GRACE_MS=86400000", "WARDEN_IDLE_RELEASE_MS=0"}};
+  Guarded guarded{machine,
+                  {"WARDEN_WATCHDOG=0", "WARDEN_IDLE_GRACE_MS=86400000", "WARDEN_IDLE_RELEASE_MS=0"}};
   warden::Warden& warden = guarded.warden;
 
   bool ask(FakeConnection& c, std::int64_t seq) { return cancel(warden, c, seq, true, {"asked"}); }
@@ -179,7 +180,7 @@ BOOST_AUTO_TEST_CASE(a_writer_beside_the_reader_protects_both) {
   BOOST_TEST(c->interrupts == 0);
   c->activity.end(&writer, monotonic_ns());
   warden.deadlines().look(monotonic_ns() + 10 * kMs);
-  BOOST_TEST(c->interrupts == 0);  // its transaction may be open: as long as the reader runs
+  BOOST_TEST(c->interrupts == 0);                  // its transaction may be open: as long as the reader runs
   BOOST_TEST(ask(*c, c->activity.running_seq()));  // who asks by name means it
   guarded.set("statement_timeout_writes", "1");
   c->end();

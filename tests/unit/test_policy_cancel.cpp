@@ -123,7 +123,8 @@ BOOST_AUTO_TEST_CASE(a_transaction_left_open_is_seen_when_its_time_is_over) {
   settings.transaction_idle_ms = 5000;
   BOOST_TEST(!transaction_is_idle(settings, c));
   reading.now_ms = 100'000;
-  BOOST_TEST(next_look_ms(settings, reading, memory, std::vector{c}) == 50);  // 1 ms from now, and looks are 50 apart
+  BOOST_TEST(next_look_ms(settings, reading, memory, std::vector{c}) ==
+             50);  // 1 ms from now, and looks are 50 apart
   c.idle_ms = 5000;
   BOOST_TEST(transaction_is_idle(settings, c));
   c.running = true;

@@ -299,7 +299,8 @@ BOOST_AUTO_TEST_CASE(a_huge_text_is_one_bounded_entry) {
   connection.run(p);
   connection.run(names);
   std::map<std::uint64_t, std::size_t> sizes;
-  connection.slots.each([&](const auto& shape, const auto&) { sizes[shape->fingerprint] = shape->sql.size(); });
+  connection.slots.each(
+      [&](const auto& shape, const auto&) { sizes[shape->fingerprint] = shape->sql.size(); });
   BOOST_TEST(sizes.at(fingerprint_sql(p.sql)) < 64U);
   BOOST_TEST(sizes.at(fingerprint_sql(names.sql)) <= Shape::kSqlBytes);
 }
@@ -308,7 +309,8 @@ BOOST_AUTO_TEST_CASE(readers_beside_a_busy_connection_see_sums_that_only_grow) {
   std::atomic<bool> stop{false};
   std::thread worker([&] {
     std::vector<Prepared> all;
-    for (int i = 0; i < 40; ++i) all.push_back({"SELECT c" + std::to_string(i) + " FROM t"});  // more than slots
+    for (int i = 0; i < 40; ++i)
+      all.push_back({"SELECT c" + std::to_string(i) + " FROM t"});  // more than slots
     while (!stop) {
       for (Prepared& p : all) connection.run(p, 100);
     }
