@@ -2,8 +2,10 @@
 //
 //   SELECT warden_timeout(30000);        -- each further statement of this connection may take 30 s
 //   SELECT warden_timeout(NULL);         -- as the setting statement_timeout_ms says
-//   SELECT warden_cancel(7);             -- what connection 7 runs fails with SQLITE_INTERRUPT
-//   SELECT warden_cancel(7, 42);         -- but only if that is still its statement 42
+//   SELECT warden_cancel(connection_id, statement_seq) FROM warden_connections WHERE elapsed_ms > 60000;
+//
+// warden_cancel(7) ends whatever connection 7 runs, warden_cancel(7, 42) only its statement 42: that fails with
+// SQLITE_INTERRUPT in its owner.
 //
 // A statement is cancelled by sqlite3_interrupt, which SQLite heeds between two instructions: at once in a scan, a join or
 // a sort, not inside one function call. It ends all statements that are open on that connection.

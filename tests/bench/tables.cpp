@@ -18,8 +18,9 @@ namespace {
 
 constexpr int kBusy = 100;
 constexpr int kReads = 50;
-constexpr std::array<const char*, 6> kNames{"warden_connections", "warden_memory",   "warden_events",
-                                            "warden_samples",     "warden_settings", "warden_checks"};
+constexpr std::array<const char*, 7> kNames{"warden_connections", "warden_memory",     "warden_events",
+                                            "warden_samples",     "warden_statements", "warden_settings",
+                                            "warden_checks"};
 
 /// Where statements wait inside SQLite.
 class Gate {

@@ -5,8 +5,9 @@
 //
 //   plain    the service as it was
 //   pragmas  and what people reach for: PRAGMA soft_heap_limit before, PRAGMA shrink_memory and optimize after
-//   warden   as plain, and on the first connection one sqlite3_load_extension and two settings: memory_budget, and
-//            temp_store = file, so that sorts spill. Nothing else
+//   warden   as plain without its timer, and on the first connection one sqlite3_load_extension and three settings:
+//            memory_budget, temp_store = file, so that sorts spill, and statement_timeout_ms, which does what the service's
+//            own timer does in the other modes. Nothing else
 //
 // Each mode has to be a process of its own: what is measured is the memory of the process.
 //
@@ -45,6 +46,9 @@ constexpr double kBytesPerConnectionPerFileByte = 2.0;
 
 // What may be taken of the memory that is available; the file in the kernel's cache comes on top.
 constexpr double kShareOfAvailable = 0.8;
+
+// The service's own timer where warden keeps the deadlines: it then only serves to stop everything.
+constexpr std::chrono::hours kNoTimeout{24};
 
 constexpr std::chrono::milliseconds kBaseline{500};  // recorded before the first statement
 constexpr std::int64_t kSoonAfterMs = 1000;
@@ -149,8 +153,9 @@ void load_warden(sqlite3* db, const Options& options) {
     sqlite3_free(error);
     throw std::runtime_error("cannot load " + path + ": " + reason);
   }
-  execute(db,
-          "SELECT warden_set('memory_budget', '" + options.budget + "'), warden_set('temp_store', 'file')");
+  execute(db, "SELECT warden_set('memory_budget', '" + options.budget +
+                  "'), warden_set('temp_store', 'file'), warden_set('statement_timeout_ms', " +
+                  std::to_string(options.timeout_ms) + ")");
 }
 
 std::vector<Connection> open_pool(const Options& options) {
@@ -251,7 +256,9 @@ int run_incident(Options options) {
     options.connections = bearable;
   }
 
-  Service service(open_pool(options), std::chrono::milliseconds(options.timeout_ms));
+  const std::chrono::milliseconds timeout =
+      options.mode == "warden" ? kNoTimeout : std::chrono::milliseconds(options.timeout_ms);
+  Service service(open_pool(options), timeout);
   std::atomic<bool> began{false};
   std::atomic<bool> ended{false};
   std::atomic<bool> endangered{false};
