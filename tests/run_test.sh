@@ -58,7 +58,8 @@ run_tests() {
   while (($#)); do
     case $1 in
       --fast) suites=(release) ;;
-      *) fail "./run test: unknown option $1 (there is --fast: the release build only)" ;;
+      --long) export WARDEN_TEST_SECONDS=${WARDEN_TEST_SECONDS:-120} ;;
+      *) fail "./run test: unknown option $1 (there are --fast: the release build only, and --long: two minutes of each storm)" ;;
     esac
     shift
   done
