@@ -95,7 +95,7 @@ constexpr std::array<SettingSpec, kCount> kSpecs{{
     {"trim_above", Kind::bytes, "bytes", "32MB", "", 0, kMaxBytes, "process",
      "what the allocator may hold back before it is trimmed"},
     {"trim_interval_ms", Kind::milliseconds, "ms", "1000", "", 10, kDayMs, "process",
-     "trim at most once in this time"},
+     "trim at most once in this time; after a statement was cancelled, in a quarter of it"},
     {"sample_interval_ms", Kind::milliseconds, "ms", "auto", "auto", 1, 60'000, "process",
      "time between two looks: auto = 50 to 1000, from headroom and growth"},
     {"pressure", Kind::boolean, "", "1", "", 0, 1, "process",

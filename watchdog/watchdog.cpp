@@ -26,6 +26,9 @@ constexpr std::int64_t kPressureCheckMs = 500;
 constexpr std::int64_t kSoonMs = 5;
 /// What malloc may keep of what a cancelled statement took.
 constexpr std::int64_t kTrimCancelledBytes = 1 << 20;
+/// After a cancellation this part of trim_interval_ms is enough: several statements often reach their deadlines together,
+/// one after the other, and what the last of them took is to be back within a second too.
+constexpr std::int64_t kTrimCancelledDivisor = 4;
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max() / 2;
 
 }  // namespace
@@ -110,7 +113,8 @@ std::int64_t Watchdog::tick() noexcept {
   close_cancelled(settings, reading, now_ns);
   sample(settings, reading, system);
   looks_.fetch_add(1, std::memory_order_relaxed);
-  const std::int64_t next_ms = next_look_ms(settings, reading, memory_, connections_);
+  std::int64_t next_ms = next_look_ms(settings, reading, memory_, connections_);
+  if (cancelled_) next_ms = std::min(next_ms, std::max(kSoonMs, settings.trim_interval_ms / kTrimCancelledDivisor));
   return release_soon_ ? std::min(next_ms, kSoonMs) : next_ms;
 }
 
@@ -179,6 +183,7 @@ void Watchdog::trim_if_due(const Settings& in_force, Reading& reading) noexcept 
   if (cancelled_) {
     // What a cancelled statement took is given back whatever earlier trims brought, and sooner.
     settings.trim_above_bytes = std::min(settings.trim_above_bytes, kTrimCancelledBytes);
+    settings.trim_interval_ms /= kTrimCancelledDivisor;
     memory_.trim_pause_ms = 0;
   }
   held_back_bytes_ = kUnknown;

@@ -93,7 +93,7 @@ std::map<std::string, std::int64_t> read_results(const std::string& file) {
 std::string describe(const std::string& name) {
   if (name == "plain") return "the service as it was";
   if (name == "pragmas") return "soft_heap_limit, shrink_memory";
-  if (name == "warden") return "one load_extension, two settings";
+  if (name == "warden") return "one load_extension, three settings";
   return "";
 }
 

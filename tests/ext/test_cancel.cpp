@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(what_a_cancelled_scan_took_comes_back_and_its_row_tells) {
       watcher.rows("SELECT warden_cancel(" + id + ")");
       BOOST_TEST(statement.join() == SQLITE_INTERRUPT);
       const std::string row =
-          "SELECT sqlite_before_bytes - sqlite_after_bytes > 50000000, took_us > 0 FROM warden_events WHERE "
+          "SELECT sqlite_before_bytes - sqlite_after_bytes > 40000000, took_us > 0 FROM warden_events WHERE "
           "action = "
           "'cancel' AND connection_id = " +
           id;
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(a_cancelled_sort_in_memory_is_given_back_to_the_system) {
 #endif
   BOOST_TEST(eventually([&] {
     return watcher.one(
-               "SELECT sqlite_before_bytes - sqlite_after_bytes > 90000000 FROM warden_events WHERE action = "
+               "SELECT sqlite_before_bytes - sqlite_after_bytes > 80000000 FROM warden_events WHERE action = "
                "'cancel' AND connection_id = " +
                id) == "1";
   }));
