@@ -102,6 +102,25 @@ BOOST_AUTO_TEST_CASE(a_connection_that_can_not_be_had_is_tried_again_and_then_as
   BOOST_TEST(c->ask_reason().view() == "cancelled");
 }
 
+BOOST_AUTO_TEST_CASE(what_was_cancelled_is_trimmed_after_a_quarter_of_the_interval) {
+  guarded.set("trim", "always");
+  guarded.set("trim_interval_ms", "800");
+  BOOST_TEST(warden.watchdog().tick() > 200);
+  BOOST_TEST(guarded.events(Action::trim).size() == 1U);
+  const auto c = guarded.connect();
+  c->begin();
+  ask(*c, c->activity.running_seq());
+  c->end();
+  warden::note_cancelled_end(warden, *c, kMs, monotonic_ns());
+  BOOST_TEST(warden.watchdog().tick() <= 200);  // when the trim is due
+  BOOST_TEST(eventually([&] {
+    warden.watchdog().tick();
+    return guarded.events(Action::trim).size() == 2U;
+  }));
+  const auto trims = guarded.events(Action::trim);
+  BOOST_TEST(trims[1].at_ms - trims[0].at_ms >= 199);
+}
+
 BOOST_AUTO_TEST_CASE(twice_is_one_row) {
   const auto c = guarded.connect();
   c->begin();
