@@ -80,6 +80,7 @@ void SqliteConnection::on_close(void* self) noexcept {
     const std::lock_guard held(connection->handle_lock_);
     connection->open_ = false;
   }
+  connection->statements.close();
   Warden::instance().registry.remove(connection->id);
   connection->host_.forget_file(connection->file_object_, connection->id);
   connection->host_.connections.fetch_sub(1);
@@ -126,6 +127,23 @@ bool SqliteConnection::try_measure(Depth depth) noexcept {
   if (!use.owns_lock() || !open_) return false;
   const TriedMutex inside(api(), mutex_);
   if (!inside) return false;
+  catch_up();
+  own_measure(depth);
+  return true;
+}
+
+Connection::Inside SqliteConnection::look_inside() noexcept {
+  if (!touchable()) return Inside::unknown;
+  // Who holds this lock may hold the mutex too: that says nothing about the host.
+  const std::unique_lock use(handle_lock_, std::try_to_lock);
+  if (!use.owns_lock() || !open_) return Inside::unknown;
+  const TriedMutex inside(api(), mutex_);
+  if (!inside) return Inside::somebody;
+  catch_up();
+  return Inside::nobody;
+}
+
+void SqliteConnection::catch_up() noexcept {
   if (activity.running() && !has_busy_statement()) {
     // Its end was not told: it came to nothing, or the host has put its own trace callback in our place while it ran.
     if (!activity.suspended()) lost_.store(true, std::memory_order_relaxed);
@@ -133,8 +151,6 @@ bool SqliteConnection::try_measure(Depth depth) noexcept {
   }
   activity.set_in_transaction(api()->get_autocommit(db_) == 0);
   judge();
-  own_measure(depth);
-  return true;
 }
 
 bool SqliteConnection::has_busy_statement() noexcept {

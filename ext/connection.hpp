@@ -6,7 +6,7 @@
 // Two ways lead to the handle:
 //  - the connection's own thread, that is, whoever is inside SQLite with it: hooks, functions, tables. It may use the
 //    handle freely (members named own_x);
-//  - any other thread, through try_measure() and try_release(): under handle_lock_, which it only tries, and under the
+//  - any other thread, through try_measure(), try_release() and look_inside(): under handle_lock_, which it only tries, and under the
 //    connection's mutex, which it only tries. A connection without a mutex (the sqlite3 CLI, SQLITE_OPEN_NOMUTEX) or
 //    with a shared cache (whose locks would be waited for) is never touched by another thread.
 //
@@ -45,6 +45,7 @@ class SqliteConnection final : public Connection {
   bool touchable() const noexcept override { return serialized() && !shares_cache() && host_.can().mutexes; }
   bool try_measure(Depth depth) noexcept override;
   std::optional<std::int64_t> try_release() noexcept override;
+  Inside look_inside() noexcept override;
   bool interrupt(std::int64_t seq, bool writers) noexcept override;
 
   // The connection's own thread only.
@@ -83,6 +84,7 @@ class SqliteConnection final : public Connection {
   void record_applied(bool done) noexcept;
   void find_shared_cache() noexcept;
   bool has_busy_statement() noexcept;
+  void catch_up() noexcept;
   bool run_own(const char* sql) noexcept;
   bool has_temp_tables() noexcept;
   std::int64_t status(int what) noexcept;
@@ -109,7 +111,8 @@ class SqliteConnection final : public Connection {
   Hooks installed_ = Hooks::none;  // the slots that were filled; taken_ says what is heeded of them
   std::int64_t ended_before_ns_ = 0;
   std::int64_t held_at_end_ = -1;  // bytes of the cache when the last long statement ended
-  int unjudged_ = -1;              // the slot of the last statement, as long as it is not known how it ended
+  bool stats_were_off_ = false;
+  int unjudged_ = -1;  // the slot of the last statement, as long as it is not known how it ended
   std::int64_t end_pause_ns_ = 0;
   bool applied_any_ = false;  // cache_size or temp_store is not "keep"
   std::optional<std::int64_t> applied_cache_kib_;

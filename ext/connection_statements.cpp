@@ -67,14 +67,22 @@ void SqliteConnection::began(sqlite3_stmt* statement, const char* sql) noexcept 
   const HotSettings& hot = warden_.hot;
   Activity::Traits traits;
   const bool keeps_stats = hot.statement_stats.load(std::memory_order_relaxed);
-  if (keeps_stats) {
+  if (!keeps_stats) {
+    stats_were_off_ = true;
+  } else {
+    if (stats_were_off_) statements.forget_statements();
+    stats_were_off_ = false;
     traits.mark.runs = counter(statement, SQLITE_STMTSTATUS_RUN);
     traits.mark.slot = statements.find(statement, sql, traits.mark.runs);
   }
   if (traits.mark.slot < 0) {
     // The start of a trigger, or of a statement run by a function, comes with another text: those belong to their
     // outermost statement.
-    if (sql != api()->sql(statement)) return;
+    if (sql != api()->sql(statement)) {
+      if (activity.depth() > 0 && !activity.writes() && api()->stmt_readonly(statement) == 0)
+        activity.note_writes();
+      return;
+    }
     if (traits.mark.runs > 0)
       traits.mark.slot = statements.adopt(statement, sql, traits.mark.runs, counters(statement));
   }
@@ -83,7 +91,7 @@ void SqliteConnection::began(sqlite3_stmt* statement, const char* sql) noexcept 
   if (lost_.load(std::memory_order_relaxed)) lost_.store(false, std::memory_order_relaxed);
   if (*sql <= ' ' || (*sql | 0x20) == 'p' || (*sql | 0x20) == 'a') heed(sql);  // PRAGMA, ATTACH
   traits.timeout_ns = warden_.deadlines().timeout_ns(*this);
-  if (traits.timeout_ns > 0 || hot.asks_writes.load(std::memory_order_relaxed)) {
+  if (traits.timeout_ns > 0 || activity.depth() > 0 || hot.asks_writes.load(std::memory_order_relaxed)) {
     traits.writes = api()->stmt_readonly(statement) == 0 || ends_transactions(sql);
     if (traits.writes && !hot.timeout_writes.load(std::memory_order_relaxed)) traits.timeout_ns = 0;
     if (traits.timeout_ns > 0) warden_.deadlines().ensure_running();
@@ -105,7 +113,8 @@ bool SqliteConnection::came_to_nothing(sqlite3_stmt* statement) noexcept {
 void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noexcept {
   const std::int64_t now_ns = monotonic_ns();
   const std::int32_t vm_steps = counter(statement, SQLITE_STMTSTATUS_VM_STEP);
-  if (vm_steps - activity.oldest_mark().steps == kStepsToTransaction && came_to_nothing(statement)) {
+  if (vm_steps - activity.oldest_mark().steps == kStepsToTransaction && came_to_nothing(statement) &&
+      activity.interrupted_seq() != activity.running_seq()) {
     activity.suspend(now_ns);
     return;
   }
@@ -114,10 +123,10 @@ void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noex
                        ? count(statement, run, vm_steps, now_ns, told_ns)
                        : -1;
   activity.set_in_transaction(api()->get_autocommit(db_) == 0);
+  if (run.interrupted) note_cancelled_end(warden_, *this, run.elapsed_ns, now_ns);
   if (activity.depth() > 0) return;
   // Where its beginning was not told: SQLite's own clock, in milliseconds.
   const std::int64_t elapsed_ns = run.elapsed_ns < 0 ? told_ns : run.elapsed_ns;
-  if (run.interrupted) note_cancelled_end(warden_, *this, elapsed_ns, now_ns);
   const bool was_long = elapsed_ns >= kLongStatementNs;
   if (was_long || is_asked_anything() || run.interrupted ||
       (!touchable() && now_ns - figures.sampled_ns.load(std::memory_order_relaxed) > kOwnMeasureNs)) {
@@ -140,7 +149,11 @@ int SqliteConnection::count(sqlite3_stmt* statement, const Activity::Ended& run,
   told.vm_steps = vm_steps;
   told.failed = told.cancelled = run.interrupted;
   const auto read = [&] { return counters(statement); };
-  if (run.elapsed_ns >= 0) return statements.end(statement, run.sql, run.mark, told, read);
+  if (run.elapsed_ns >= 0) {
+    StatementMark mark = run.mark;
+    if (mark.runs < 0) mark.runs = counter(statement, SQLITE_STMTSTATUS_RUN) - 1;  // switched on meanwhile
+    return statements.end(statement, run.sql, mark, told, read);
+  }
   // Its beginning was not told: a statement inside another, EXPLAIN, the rest of one that was prepared anew, or one that
   // began before we were there.
   const std::int32_t runs = counter(statement, SQLITE_STMTSTATUS_RUN);

@@ -100,6 +100,7 @@ vtab::vector<StatementRow> statement_rows(const vtab::Api* api) {
     wanted = 0;
     vtab::vector<const Shape*> left{
         vtab::Allocator<const Shape*>(api)};  // shapes that left, and are in some slot
+    left.reserve(rows.capacity());
     const auto put = [&](const std::shared_ptr<Shape>& shape, const StatementTotals& totals) {
       if (rows.size() < rows.capacity()) {
         rows.push_back({shape, totals});
@@ -112,8 +113,8 @@ vtab::vector<StatementRow> statement_rows(const vtab::Api* api) {
       put(shape, totals);
       const StatementTotals before = warden.statements.totals_of_left(shape);
       if (before.calls == 0 || std::find(left.begin(), left.end(), shape.get()) != left.end()) return;
-      left.push_back(shape.get());
       put(shape, before);
+      if (left.size() < left.capacity()) left.push_back(shape.get());
     };
     for (auto c = warden.registry.after(0); c != nullptr; c = warden.registry.after(c->id))
       c->statements.each(put_slot);

@@ -125,6 +125,8 @@ class Activity {
     unclaim(seq);
     return true;
   }
+  /// What runs inside the published statement writes: it counts as one that does.
+  void note_writes() noexcept { state_.fetch_or(kWrites, std::memory_order_relaxed); }
   /// The number of the statement that was interrupted last; 0 = none was.
   std::int64_t interrupted_seq() const noexcept { return interrupted_seq_.load(std::memory_order_relaxed); }
   /// The own thread ends the published statement by itself: in the progress handler.

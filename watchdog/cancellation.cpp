@@ -12,10 +12,10 @@
 namespace warden {
 namespace {
 
-/// Between the first interrupt and the next, and at most; doubled each time. One is enough for all but statements that
-/// are prepared anew just then, and for those 20 ms are short.
+/// Between the first interrupt and the next, and before the last; doubled each time. One is enough for all but statements
+/// that are prepared anew just then, and for those 20 ms are short.
 constexpr std::int64_t kFirstPauseNs = 20'000'000;
-constexpr std::int64_t kLongestPauseNs = 1'000'000'000;
+constexpr std::int64_t kLongestPauseNs = 640'000'000;
 
 Event event_for(Warden& warden, const Connection& connection, const Cause& cause,
                 const Settings& settings) noexcept {
@@ -66,13 +66,12 @@ bool cancel(Warden& warden, Connection& connection, std::int64_t seq, bool write
   Cancellation& c = connection.cancellation;
   const Settings settings = warden.current();
   if (settings.dry_run) {
-    if (c.asked_seq.exchange(seq, std::memory_order_relaxed) != seq)
+    if (c.dry_run_seq.exchange(seq, std::memory_order_relaxed) != seq)
       warden.journal.record(event_for(warden, connection, cause, settings));
     return false;
   }
   if (connection.activity.interrupted_seq() == seq) return connection.interrupt(seq, true);
   const Event event = event_for(warden, connection, cause, settings);  // before: what it holds at its height
-  c.asked_seq.store(seq, std::memory_order_relaxed);
   if (!connection.interrupt(seq, writers)) return false;
   record(warden, connection, event, monotonic_ns());
   return true;
@@ -81,15 +80,16 @@ bool cancel(Warden& warden, Connection& connection, std::int64_t seq, bool write
 std::int64_t assert_again(Warden& warden, Connection& connection, std::int64_t now_ns) noexcept {
   Cancellation& c = connection.cancellation;
   const std::int64_t seq = connection.activity.running_seq();
-  if (seq == 0 || connection.activity.interrupted_seq() != seq) return 0;
+  if (seq == 0 || connection.activity.interrupted_seq() != seq || connection.activity.suspended()) return 0;
   const std::lock_guard one_at_a_time(warden.cancel_lock());
   const std::int64_t pause_ns = c.again_after_ns.load(std::memory_order_relaxed);
+  if (pause_ns > kLongestPauseNs) return 0;
   const std::int64_t due_ns = c.asserted_ns.load(std::memory_order_relaxed) + pause_ns;
   if (now_ns < due_ns) return due_ns;
-  if (!connection.interrupt(seq, true)) return 0;
   c.asserted_ns.store(now_ns, std::memory_order_relaxed);
-  c.again_after_ns.store(std::min(pause_ns * 2, kLongestPauseNs), std::memory_order_relaxed);
-  return now_ns + std::min(pause_ns * 2, kLongestPauseNs);
+  c.again_after_ns.store(pause_ns * 2, std::memory_order_relaxed);
+  if (connection.look_inside() == Connection::Inside::somebody) connection.interrupt(seq, true);
+  return now_ns + pause_ns * 2;
 }
 
 void note_own_cancel(Warden& warden, Connection& connection, const Cause& cause) noexcept {
@@ -97,7 +97,6 @@ void note_own_cancel(Warden& warden, Connection& connection, const Cause& cause)
   const std::int64_t seq = connection.activity.running_seq();
   if (connection.activity.interrupted_seq() == seq) return;  // by another, just now
   connection.activity.note_interrupted();
-  connection.cancellation.asked_seq.store(seq, std::memory_order_relaxed);
   record(warden, connection, event_for(warden, connection, cause, warden.current()), monotonic_ns());
 }
 

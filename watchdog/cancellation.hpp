@@ -23,7 +23,8 @@ struct Event;
 /// own thread, read by the watchdog.
 struct Cancellation {
   std::atomic<std::int64_t> event_id{0};        // its row; 0 = none
-  std::atomic<std::int64_t> asked_seq{0};       // the statement it was for, dry runs too
+  std::atomic<std::int64_t> dry_run_seq{0};     // the statement that a dry run recorded last
+  std::atomic<std::int64_t> seen_suspended{0};  // the suspended statement in which somebody was seen once
   std::atomic<std::int64_t> asserted_ns{0};     // when it was interrupted last
   std::atomic<std::int64_t> again_after_ns{0};  // how long after that it is interrupted again
   std::atomic<std::int64_t> ended_ns{
@@ -40,8 +41,9 @@ void put_sql(const Activity& activity, ShowSql show, Event& event) noexcept;
 bool cancel(Warden& warden, Connection& connection, std::int64_t seq, bool writers,
             const Cause& cause) noexcept;
 
-/// Interrupts again what was cancelled and still runs, when its time has come: a statement that SQLite had to prepare
-/// anew has forgotten it. Returns when to call again, or 0 where there is nothing to do. Any thread.
+/// Interrupts again what was cancelled and still runs, when its time has come: a statement that SQLite prepares anew just
+/// then has forgotten it. Some times within the first second, and only where somebody is seen inside the connection: else
+/// it would hit what has nothing to do with it. Returns when to call again, or 0 where there is nothing to do. Any thread.
 std::int64_t assert_again(Warden& warden, Connection& connection, std::int64_t now_ns) noexcept;
 
 /// The connection's own thread cancels its statement by itself: records it. The caller then makes SQLite end it.

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string>
 
 #include "worker.hpp"
@@ -32,6 +33,9 @@ class Deadlines final : public Worker {
   /// One look at all connections, which cancels what is due; when to look again, monotonic. What the thread does.
   std::int64_t look(std::int64_t now_ns) noexcept;
 
+  /// Held through a look, so that fork() waits for it: the child inherits no lock of SQLite held by this thread.
+  std::mutex& look_lock() noexcept { return look_lock_; }
+
   /// A sentence for warden_checks. Throws std::bad_alloc.
   std::string status();
   /// Statements cancelled at their deadlines, and how late the latest of them was, nanoseconds.
@@ -42,8 +46,10 @@ class Deadlines final : public Worker {
   bool wanted() noexcept override;
   std::int64_t look_and_tell_next_ns() noexcept override;
   std::int64_t look_at(Connection& connection, std::int64_t now_ns) noexcept;
+  bool may_interrupt(Connection& connection, std::int64_t seq) noexcept;
 
   Warden& warden_;
+  std::mutex look_lock_;
   std::atomic<std::int64_t> cancelled_{0};
   std::atomic<std::int64_t> latest_by_ns_{0};
 };

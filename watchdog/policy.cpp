@@ -174,7 +174,11 @@ std::optional<Victim> decide_cancel(const Settings& settings, const Reading& rea
   const ConnectionReading* heaviest = nullptr;
   for (const ConnectionReading& c : connections) {
     if (c.statement_seq == 0) continue;
-    if (c.cancelled) return std::nullopt;  // what it holds is about to come back
+    if (c.cancelled) {
+      // What it holds is about to come back; or never, if its host has forgotten it.
+      if (c.cancelled_ago_ms < settings.cancel_after_ms) return std::nullopt;
+      continue;
+    }
     const auto rank = [](const ConnectionReading& r) { return std::pair(!r.writes, r.weight_bytes); };
     if (heaviest == nullptr || rank(c) > rank(*heaviest)) heaviest = &c;
   }

@@ -28,6 +28,7 @@ struct ConnectionReading {
   std::int64_t faults = 0;        // pages that its thread touched first since the last look
   bool writes = false;            // it writes
   bool cancelled = false;         // it was cancelled already, and has not ended yet
+  std::int64_t cancelled_ago_ms = 0;  // and how long ago
   bool in_transaction = false;
 };
 
@@ -80,7 +81,8 @@ struct Victim {
 
 /// Chooses a statement to cancel when SQLite has been above cancel_above for cancel_after_ms although decide() has had all
 /// that is idle released: the heaviest that only reads, or if none does the heaviest of all. Then the others have
-/// cancel_after_ms of grace. Nothing while a cancelled one has yet to end. Call it after decide(), in every look.
+/// cancel_after_ms of grace, and so they have while one that was cancelled has yet to end. Call it after decide(), in
+/// every look.
 std::optional<Victim> decide_cancel(const Settings& settings, const Reading& reading, PolicyMemory& memory,
                                     std::span<const ConnectionReading> connections) noexcept;
 

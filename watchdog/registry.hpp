@@ -40,7 +40,7 @@ enum class Depth : std::uint8_t { cache, all };
 
 /// The watchdog's end of a connection. Whose thread may call what:
 ///  - everything but the try_x functions: any thread, any time, without waiting;
-///  - try_measure, try_release: any thread. They never wait for the connection. Where it is busy, closed, or of a kind
+///  - try_measure, try_release, look_inside: any thread. They never wait for the connection. Where it is busy, closed, or of a kind
 ///    that only its own thread may touch (no mutex, or a cache shared with others), they do nothing and say so;
 ///  - interrupt: any thread, any kind of connection; see Activity for why it hits no other statement.
 /// The object outlives the connection for as long as somebody holds it; it just no longer reaches it.
@@ -59,6 +59,10 @@ class Connection {
   virtual bool try_measure(Depth depth) noexcept = 0;
   /// Gives unpinned clean pages back; bytes that the cache fell by, or empty where it could not be done now.
   virtual std::optional<std::int64_t> try_release() noexcept = 0;
+  /// Is somebody inside the connection at this moment? Brings `activity` up to date where nobody is. Unknown where only its
+  /// own thread may touch it, and while another thread of warden's does.
+  enum class Inside : std::uint8_t { nobody, somebody, unknown };
+  virtual Inside look_inside() noexcept = 0;
   /// Interrupts the statement `seq` if it is the one that runs, unless it writes and `writers` is false. False where it
   /// has ended.
   virtual bool interrupt(std::int64_t seq, bool writers) noexcept = 0;

@@ -177,8 +177,11 @@ void StatementSlots::Slot::clear() noexcept {
   squares_ns2.store(0, std::memory_order_relaxed);
 }
 
-StatementSlots::~StatementSlots() {
+void StatementSlots::close() noexcept {
+  const std::lock_guard held(lock_);
   for (const Key& key : keys_) give_up(*key.slot);
+  keys_.clear();
+  last_ = -1;
 }
 
 void StatementSlots::give_up(Slot& slot) noexcept {
@@ -244,6 +247,10 @@ int StatementSlots::adopt(const void* statement, const char* sql, std::int32_t r
                           const StatementCounters& before) noexcept {
   try {
     const int at = find_or_make(sql);
+    for (Key& other : keys_) {
+      if (other.statement == statement)
+        other.statement = nullptr;  // that one is gone: two can't have one address
+    }
     Key& key = keys_[static_cast<std::size_t>(at)];
     key.statement = statement;
     key.sql = sql;

@@ -114,11 +114,17 @@ class StatementSlots {
   static constexpr std::size_t kSlots = 32;
 
   StatementSlots() = default;
-  ~StatementSlots();  // what is left goes to the store
+  ~StatementSlots() { close(); }
   StatementSlots(const StatementSlots&) = delete;
   StatementSlots& operator=(const StatementSlots&) = delete;
 
   void use(StatementStore& store) noexcept { store_ = &store; }
+  /// Gives everything to the store: the connection closes.
+  void close() noexcept;
+  /// Statements may have run unseen: none is known by its address any more.
+  void forget_statements() noexcept {
+    for (Key& key : keys_) key.statement = nullptr;
+  }
 
   /// The slot of the prepared statement if its last run seen was its `runs`-th (as SQLite counts them); -1 if not.
   int find(const void* statement, const char* sql, std::int32_t runs) const noexcept {

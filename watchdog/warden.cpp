@@ -34,16 +34,19 @@ Warden::Warden(Files files, const char* const* environment)
     : sampler_(std::move(files)), watchdog_(*this), deadlines_(*this) {
   settings.read_environment(environment);
   read_system();
-  take_settings(current());
+  take_settings();
 }
 
-void Warden::take_settings(const Settings& now) {
+Settings Warden::take_settings() {
+  const std::lock_guard held(taking_lock_);  // whoever comes last takes the newest
+  const Settings now = current();
   journal.resize(static_cast<std::size_t>(now.event_rows), static_cast<std::size_t>(now.history_rows));
   statements.resize(static_cast<std::size_t>(now.statement_stats_max));
   hot.statement_timeout_ns.store(now.statement_timeout_ms * 1'000'000, std::memory_order_relaxed);
   hot.timeout_writes.store(now.statement_timeout_writes, std::memory_order_relaxed);
   hot.asks_writes.store(now.cancel_above_bytes > 0, std::memory_order_relaxed);
   hot.statement_stats.store(now.statement_stats, std::memory_order_relaxed);
+  return now;
 }
 
 void Warden::stop_for_good() noexcept {
@@ -64,8 +67,7 @@ Settings Warden::current() noexcept {
 }
 
 void Warden::settings_changed() {
-  const Settings now = current();
-  take_settings(now);
+  const Settings now = take_settings();
   apply_limits(now);
   if (now.watchdog && registry.size() > 0) {
     watchdog_.ensure_running();
@@ -154,7 +156,9 @@ void Warden::before_fork() noexcept {
   engines_lock_.lock();
   deadlines_.lock_control_for_fork();
   watchdog_.lock_for_fork();
+  deadlines_.look_lock().lock();
   cancel_lock_.lock();
+  taking_lock_.lock();
   registry.lock_for_fork();
   statements.fork_lock().lock();
   system_lock_.lock();
@@ -179,7 +183,9 @@ void Warden::after_fork(bool in_child) noexcept {
   system_lock_.unlock();
   statements.fork_lock().unlock();
   registry.unlock_after_fork();
+  taking_lock_.unlock();
   cancel_lock_.unlock();
+  deadlines_.look_lock().unlock();
   watchdog_.unlock_after_fork(in_child);
   deadlines_.unlock_control_after_fork();
   engines_lock_.unlock();

@@ -3,8 +3,8 @@
 // Order of locks, outermost first. Nobody takes one to the left while holding one to the right, and nothing of the
 // host's is waited for while any of them is held:
 //
-//   Worker::control  ->  Watchdog::tick  ->  a connection's handle lock  ->  Warden::cancel  ->  a connection's statement
-//   slots  ->  { Warden::system, Warden::resolved, SettingsStore, Registry, Journal, StatementStore, Worker::sleep, a
+//   Worker::control  ->  Watchdog::tick, Deadlines::look  ->  Warden::cancel  ->  a connection's handle lock  ->
+//   Warden::taking, a connection's statement slots  ->  { Warden::system, Warden::resolved, SettingsStore, Registry, Journal, StatementStore, Worker::sleep, a
 //   connection's texts }: leaves, held to copy
 //
 // The end of a statement that is being interrupted waits for Warden::cancel, and for the one interrupting (Activity).
@@ -129,7 +129,7 @@ class Warden {
   void after_fork(bool in_child) noexcept;
 
  private:
-  void take_settings(const Settings& now);
+  Settings take_settings();
 
   std::mutex system_lock_;  // guards sampler_ against relocate()
   Sampler sampler_;
@@ -146,6 +146,7 @@ class Warden {
   std::size_t engines_at_fork_ = 0;
   std::atomic<bool> freed_{false};
   std::mutex cancel_lock_;
+  std::mutex taking_lock_;  // while settings are taken up
   Watchdog watchdog_;
   Deadlines deadlines_;
 };

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "clock.hpp"
 #include "registry.hpp"
@@ -83,7 +84,22 @@ bool Watchdog::pressure_signalled() noexcept {
 }
 
 std::int64_t Watchdog::tick() noexcept {
-  const std::lock_guard held(tick_lock_);
+  std::int64_t next_ms = 0;
+  bool cancelled_one = false;
+  {
+    const std::lock_guard held(tick_lock_);
+    next_ms = look();
+    cancelled_one = std::exchange(cancelled_one_, false);
+  }
+  if (cancelled_one) {
+    // Not while the lock is held: starting a thread takes its control lock, which comes first.
+    warden_.deadlines().ensure_running();
+    warden_.deadlines().wake(true);
+  }
+  return next_ms;
+}
+
+std::int64_t Watchdog::look() noexcept {
   const std::int64_t now_ns = monotonic_ns();
   const std::int64_t now_ms = now_ns / 1'000'000;
   last_look_ns_.store(now_ns, std::memory_order_relaxed);
@@ -114,7 +130,8 @@ std::int64_t Watchdog::tick() noexcept {
   sample(settings, reading, system);
   looks_.fetch_add(1, std::memory_order_relaxed);
   std::int64_t next_ms = next_look_ms(settings, reading, memory_, connections_);
-  if (cancelled_) next_ms = std::min(next_ms, std::max(kSoonMs, settings.trim_interval_ms / kTrimCancelledDivisor));
+  if (cancelled_)
+    next_ms = std::min(next_ms, std::max(kSoonMs, settings.trim_interval_ms / kTrimCancelledDivisor));
   return release_soon_ ? std::min(next_ms, kSoonMs) : next_ms;
 }
 
@@ -151,7 +168,8 @@ void Watchdog::take_readings(std::int64_t now_ns, Reading& reading) noexcept {
     one.released = c->released_since_it_ran() || (!one.touchable && c->is_asked(Connection::kRelease));
     one.statement_seq = c->activity.running_seq();
     one.writes = c->activity.writes() || c->activity.in_transaction();
-    one.cancelled = one.statement_seq != 0 && c->cancellation.asked_seq == one.statement_seq;
+    one.cancelled = one.statement_seq != 0 && c->activity.interrupted_seq() == one.statement_seq;
+    one.cancelled_ago_ms = (now_ns - c->cancellation.asserted_ns) / 1'000'000;
     one.in_transaction = c->activity.in_transaction();
     reading.running += one.running;
     connections_.push_back(one);

@@ -42,6 +42,7 @@ class Watchdog final : public Worker {
   std::int64_t look_and_tell_next_ns() noexcept override;
   void sleep_until(std::int64_t until_ns) noexcept override;
   void ended() noexcept override;
+  std::int64_t look() noexcept;  // tick(), with the lock held
   bool pressure_signalled() noexcept;
   void take_readings(std::int64_t now_ns, Reading& reading) noexcept;
   void forget_dry_run() noexcept;
@@ -67,8 +68,9 @@ class Watchdog final : public Worker {
   bool pressure_signal_ = false;
   bool was_dry_run_ = false;
   std::int64_t last_sqlite_bytes_ = 0;  // in the last look
-  bool cancelled_ = false;     // a cancelled statement has ended, and what it took is yet to be given back
-  bool release_soon_ = false;  // its connection could not be had: again at once
+  bool cancelled_ = false;      // a cancelled statement has ended, and what it took is yet to be given back
+  bool cancelled_one_ = false;  // this look has cancelled a statement
+  bool release_soon_ = false;   // its connection could not be had: again at once
   std::int64_t held_back_bytes_ = -1;  // found in this look; -1 = not looked at
   std::int64_t last_sample_ms_ = 0;
   std::int64_t last_relocated_ms_ = 0;

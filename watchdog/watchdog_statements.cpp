@@ -95,8 +95,7 @@ void Watchdog::cancel_heaviest(const Settings& settings, const Reading& reading)
   if (connection == nullptr) return;
   if (cancel(warden_, *connection, victim->statement_seq, victim->writes,
              {"above cancel_above", reading.sqlite_bytes, settings.cancel_above_bytes})) {
-    warden_.deadlines().ensure_running();
-    warden_.deadlines().wake(true);
+    cancelled_one_ = true;
   }
 }
 

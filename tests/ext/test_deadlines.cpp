@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(a_cursor_left_open_in_a_transaction_does_not_end_what_is_wr
       sqlite3_stmt* update = nullptr;
       sqlite3_prepare_v2(db.get(), "SELECT n FROM t", -1, &cursor, nullptr);
       sqlite3_prepare_v2(db.get(), "UPDATE t SET x = 'seen' WHERE n = 1", -1, &update, nullptr);
-      db.rows("SELECT warden_timeout(10); BEGIN; INSERT INTO t(x) VALUES ('first')");
+      db.rows("SELECT warden_timeout(200); BEGIN; INSERT INTO t(x) VALUES ('first')");
       BOOST_TEST(sqlite3_step(cursor) == SQLITE_ROW);
       BOOST_TEST(eventually([&] {
         return watcher.one(
@@ -168,6 +168,70 @@ BOOST_AUTO_TEST_CASE(a_cursor_left_open_in_a_transaction_does_not_end_what_is_wr
       db.rows("DELETE FROM t WHERE x = 'first'; UPDATE t SET x = '' WHERE n = 1");
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_writer_without_a_deadline_is_safe_from_that_of_a_cursor_beside_it) {
+  make_table(dir.file("t.db"), 4);
+  const Db db(dir.file("t.db"));
+  const std::string id = db.one("SELECT warden_connection_id()");
+  sqlite3_stmt* cursor = nullptr;
+  sqlite3_prepare_v2(db.get(), "SELECT n FROM t", -1, &cursor, nullptr);
+  db.rows("SELECT warden_timeout(300)");
+  BOOST_TEST(sqlite3_step(cursor) == SQLITE_ROW);
+  db.rows("SELECT warden_timeout(NULL)");
+  db.rows("BEGIN; INSERT INTO t(x) VALUES ('first')");
+  // One that takes until the cursor's time is over.
+  BOOST_TEST(eventually([&] {
+    db.rows("INSERT INTO t(x) SELECT 'more' FROM t a, t b WHERE a.n <= 20 AND b.n = 1");
+    return watcher.one("SELECT elapsed_ms > 2 * deadline_ms FROM warden_connections WHERE connection_id = " +
+                       id) == "1";
+  }));
+  BOOST_TEST(sqlite3_get_autocommit(db.get()) == 0);
+  sqlite3_finalize(cursor);
+  db.rows("COMMIT");
+  BOOST_TEST(db.number("SELECT count(*) FROM t WHERE x = 'first'") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_select_whose_function_writes_is_a_writer) {
+  const Db db(dir.file("t.db"));
+  db.rows("CREATE TABLE t(x)");
+  sqlite3_create_function(
+      db.get(), "write_for_long", 0, SQLITE_UTF8, db.get(),
+      [](sqlite3_context* context, int, sqlite3_value**) {
+        auto* self = static_cast<sqlite3*>(sqlite3_user_data(context));
+        sqlite3_result_int(
+            context, sqlite3_exec(self,
+                                  "INSERT INTO t WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+                                  "FROM c WHERE i < 300000) SELECT max(i) FROM c",
+                                  nullptr, nullptr, nullptr));
+      },
+      nullptr, nullptr);
+  db.rows("SELECT warden_timeout(20); BEGIN; INSERT INTO t VALUES (0)");
+  BOOST_TEST(db.one("SELECT write_for_long()") == "0");
+  db.rows("COMMIT");
+  BOOST_TEST(db.number("SELECT count(*) FROM t") == 2);
+}
+
+BOOST_AUTO_TEST_CASE(the_row_of_a_statement_that_ends_beside_another_is_completed) {
+  make_table(dir.file("t.db"), 1);
+  const Db db(dir.file("t.db"));
+  const std::string id = db.one("SELECT warden_connection_id()");
+  sqlite3_stmt* beside = nullptr;
+  sqlite3_stmt* oldest = nullptr;
+  sqlite3_prepare_v2(db.get(), ("SELECT 1 WHERE (" + kForever + ") > 0").c_str(), -1, &oldest, nullptr);
+  sqlite3_prepare_v2(db.get(), "SELECT n FROM t", -1, &beside, nullptr);
+  db.rows("SELECT warden_timeout(50)");
+  BOOST_TEST(sqlite3_step(oldest) == SQLITE_INTERRUPT);
+  sqlite3_reset(oldest);
+  sqlite3_stmt* cursor = nullptr;
+  sqlite3_prepare_v2(db.get(), "SELECT n, x FROM t", -1, &cursor, nullptr);
+  BOOST_TEST(sqlite3_step(cursor) == SQLITE_ROW);  // becomes the oldest, and is cut off between two steps
+  BOOST_TEST(eventually([&] { return cancels(id, "sql") == "SELECT n, x FROM t"; }));
+  sqlite3_step(beside);
+  sqlite3_finalize(cursor);
+  BOOST_TEST(cancels(id, "sql, took_us > 0") == "SELECT n, x FROM t|1");
+  sqlite3_finalize(beside);
+  sqlite3_finalize(oldest);
 }
 
 BOOST_AUTO_TEST_CASE(transactions_are_begun_and_ended_without_a_deadline) {

@@ -38,7 +38,8 @@ const std::vector<std::string> kEverything{
     "SELECT * FROM warden_statements",
     "SELECT warden_timeout(60000), warden_timeout()",
     "SELECT warden_timeout(NULL)",
-    "SELECT warden_cancel(connection_id, 1) FROM warden_connections WHERE connection_id <> warden_connection_id()",
+    "SELECT warden_cancel(connection_id, 1) FROM warden_connections WHERE connection_id <> "
+    "warden_connection_id()",
     "SELECT warden_statements_reset()",
     "SELECT warden_release()",
     "SELECT warden_release('idle')",

@@ -87,6 +87,12 @@ class FakeConnection final : public Connection {
     return given;
   }
 
+  Inside look_inside() noexcept override {
+    if (!can_touch) return Inside::unknown;
+    if (busy) return Inside::somebody;
+    if (forgets_when_measured) activity.forget(monotonic_ns());
+    return Inside::nobody;
+  }
   bool interrupt(std::int64_t seq, bool writers) noexcept override {
     return activity.interrupt(seq, writers, [this] { ++interrupts; });
   }

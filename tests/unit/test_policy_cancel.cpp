@@ -98,6 +98,16 @@ BOOST_AUTO_TEST_CASE(nothing_while_a_cancelled_one_has_yet_to_end) {
   BOOST_TEST(look(20'000, 900) == 2);
 }
 
+BOOST_AUTO_TEST_CASE(a_cancelled_one_that_its_host_has_forgotten_protects_nobody) {
+  connections = {runs(1, 700), runs(2, 50)};
+  connections[0].cancelled = true;
+  connections[0].cancelled_ago_ms = 1999;
+  look(0, 900);
+  BOOST_TEST(look(2000, 900) == 0);
+  connections[0].cancelled_ago_ms = 2000;
+  BOOST_TEST(look(2001, 900) == 2);
+}
+
 BOOST_AUTO_TEST_CASE(who_holds_nothing_is_not_to_blame) {
   connections = {runs(1, 0), idle(2, 850, 10)};  // an in-memory database fills it
   look(0, 900);

@@ -127,6 +127,31 @@ BOOST_AUTO_TEST_CASE(another_statement_at_the_same_address_is_told_apart) {
   BOOST_TEST(totals("SELECT b FROM u").vm_steps == 20);
 }
 
+BOOST_AUTO_TEST_CASE(a_statement_that_is_gone_gets_nothing_of_the_one_at_its_address) {
+  Prepared other{"SELECT y FROM u"};
+  Prepared p{"SELECT a FROM t"};
+  connection.run(p);
+  p = Prepared{"SELECT b FROM t"};
+  for (int i = 0; i < 10; ++i) {
+    connection.run(p);
+    connection.run(other);  // so that the last one is never it
+  }
+  BOOST_TEST(totals("SELECT a FROM t").calls == 1);
+  BOOST_TEST(totals("SELECT b FROM t").calls == 10);
+  BOOST_TEST(totals("SELECT b FROM t").vm_steps == 100);
+}
+
+BOOST_AUTO_TEST_CASE(after_a_time_unseen_no_statement_is_known_by_its_address) {
+  Prepared p{"SELECT a FROM t"};
+  connection.run(p);
+  connection.slots.forget_statements();
+  p = Prepared{"SELECT b FROM t"};
+  p.runs = 1;  // as many runs as were seen of the other
+  connection.run(p);
+  BOOST_TEST(totals("SELECT a FROM t").calls == 1);
+  BOOST_TEST(totals("SELECT b FROM t").calls == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_statement_that_ran_unseen_counts_only_what_is_seen) {
   Prepared p{"SELECT 1"};
   p.runs = 7;
