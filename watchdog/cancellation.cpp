@@ -15,7 +15,7 @@ namespace {
 /// Between the first interrupt and the next, and before the last; doubled each time. One is enough for all but statements
 /// that are prepared anew just then, and for those 20 ms are short.
 constexpr std::int64_t kFirstPauseNs = 20'000'000;
-constexpr std::int64_t kLongestPauseNs = 640'000'000;
+constexpr std::int64_t kLongestPauseNs = 40'000'000;
 
 Event event_for(Warden& warden, const Connection& connection, const Cause& cause,
                 const Settings& settings) noexcept {

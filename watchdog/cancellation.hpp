@@ -42,8 +42,8 @@ bool cancel(Warden& warden, Connection& connection, std::int64_t seq, bool write
             const Cause& cause) noexcept;
 
 /// Interrupts again what was cancelled and still runs, when its time has come: a statement that SQLite prepares anew just
-/// then has forgotten it. Some times within the first second, and only where somebody is seen inside the connection: else
-/// it would hit what has nothing to do with it. Returns when to call again, or 0 where there is nothing to do. Any thread.
+/// then has forgotten it. Twice within the first tenth of a second, and only where somebody is seen inside the connection:
+/// else it would hit what has nothing to do with it. Returns when to call again, or 0 where there is nothing to do. Any thread.
 std::int64_t assert_again(Warden& warden, Connection& connection, std::int64_t now_ns) noexcept;
 
 /// The connection's own thread cancels its statement by itself: records it. The caller then makes SQLite end it.
