@@ -3,12 +3,14 @@
 // A connection is enrolled once, on the thread that opens it or loads warden into it, and ends when SQLite calls the
 // destructor of a function registered on it. SQLite then holds the connection's mutex, if it has one.
 //
-// Two ways lead to the handle:
+// Three ways lead to the handle:
 //  - the connection's own thread, that is, whoever is inside SQLite with it: hooks, functions, tables. It may use the
 //    handle freely (members named own_x);
-//  - any other thread, through try_measure(), try_release() and look_inside(): under handle_lock_, which it only tries, and under the
-//    connection's mutex, which it only tries. A connection without a mutex (the sqlite3 CLI, SQLITE_OPEN_NOMUTEX) or
-//    with a shared cache (whose locks would be waited for) is never touched by another thread.
+//  - any other thread, through try_measure(), try_release() and look_inside(): under handle_lock_, which it only tries, and
+//    under the connection's mutex, which it only tries. A connection without a mutex (the sqlite3 CLI,
+//    SQLITE_OPEN_NOMUTEX) or with a shared cache (whose locks would be waited for) is never touched by another thread;
+//  - any other thread, through interrupt(): sqlite3_interrupt() needs no mutex, only a handle that is not being closed. It
+//    is called while a statement that runs is kept from ending (Activity::interrupt), and so is the connection.
 //
 // Order of locks: the connection's mutex is SQLite's own and may be held by whoever calls us; the destructor then takes
 // handle_lock_. Nobody who holds handle_lock_ waits for the connection's mutex, so there is no cycle.
@@ -112,7 +114,8 @@ class SqliteConnection final : public Connection {
   std::int64_t ended_before_ns_ = 0;
   std::int64_t held_at_end_ = -1;  // bytes of the cache when the last long statement ended
   bool stats_were_off_ = false;
-  int unjudged_ = -1;  // the slot of the last statement, as long as it is not known how it ended
+  int unjudged_ =
+      -1;  // the slot of the last statement, as long as it is not known how it ended; or who has the mutex
   std::int64_t end_pause_ns_ = 0;
   bool applied_any_ = false;  // cache_size or temp_store is not "keep"
   std::optional<std::int64_t> applied_cache_kib_;

@@ -128,6 +128,7 @@ void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noex
   // Where its beginning was not told: SQLite's own clock, in milliseconds.
   const std::int64_t elapsed_ns = run.elapsed_ns < 0 ? told_ns : run.elapsed_ns;
   const bool was_long = elapsed_ns >= kLongStatementNs;
+  held_at_end_ = -1;
   if (was_long || is_asked_anything() || run.interrupted ||
       (!touchable() && now_ns - figures.sampled_ns.load(std::memory_order_relaxed) > kOwnMeasureNs)) {
     settle(statement, now_ns, elapsed_ns, run.interrupted);
