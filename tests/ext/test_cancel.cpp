@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(above_cancel_above_the_heaviest_reader_goes_and_the_others_
   make_table(dir.file("t.db"), 60);
   watcher.rows(
       "SELECT warden_set('memory_budget', '2GB'), warden_set('sample_interval_ms', 5), "
-      "warden_set('cancel_after_ms', 50), warden_set('cancel_above', '100MB')");
+      "warden_set('cancel_after_ms', 1000), warden_set('cancel_above', '100MB')");
   const Db light;
   const Db heavy(dir.file("t.db"));
   const std::string light_id = id_of(light);
