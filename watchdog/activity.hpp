@@ -18,7 +18,7 @@ namespace warden {
 /// Statements nest (a function that runs SQL) and interleave (two cursors, stepped in turn). The published one is the
 /// oldest still running; when it ends, the next oldest takes its place.
 ///
-/// Interrupting. sqlite3_interrupt() names a connection, not a statement: between the look that finds statement 17
+/// Interrupting. sqlite3_interrupt names a connection, not a statement: between the look that finds statement 17
 /// running and the call, 17 may have ended and 18 begun. So who interrupts claims the statement first, in the same
 /// word that says what runs: the claim fails once 17 has ended, and while it holds, the end of 17 waits for it, some
 /// hundred nanoseconds. Only the end of a statement that is being interrupted ever waits. SQLite forgets an interrupt
@@ -69,8 +69,7 @@ class Activity {
   bool runs_only(const void* statement) const noexcept {
     return depth_ == 1 && uncounted_ == 0 && near_[0].statement == statement;
   }
-  /// For the own thread: of the oldest that runs.
-  bool has_deadline() const noexcept { return depth_ > 0 && near_[0].timeout_ns != 0; }
+  /// For the own thread: of the oldest that runs, or of the last.
   StatementMark oldest_mark() const noexcept { return near_[0].mark; }
 
   /// Forgets all that runs: the ends of these statements will not be seen. The own thread, or one that keeps it out.
