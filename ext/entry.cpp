@@ -1,7 +1,15 @@
 // What a host calls: sqlite3_warden_init, and the same code for every connection that the process opens later.
+#include <cstdlib>
+
 #include "connection.hpp"
 #include "error.hpp"
 #include "function.hpp"
+
+// The C++ runtime's own prints the name of what nobody caught, and brings a demangler of 40 KB for it. Nothing is thrown
+// through our callbacks, and what std::terminate does else stays the same.
+namespace __gnu_cxx {
+void __verbose_terminate_handler() { std::abort(); }
+}  // namespace __gnu_cxx
 
 namespace warden::ext {
 namespace {
