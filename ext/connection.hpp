@@ -55,6 +55,10 @@ class SqliteConnection final : public Connection {
   std::int64_t own_give_back() noexcept;
   /// To be called by every function and table of ours: notices a lost hook, does what was asked for.
   void own_call() noexcept;
+  /// The time in Unix seconds, the same throughout a statement of the host (as long as its hooks tell of statements).
+  std::int64_t own_now() noexcept;
+  /// Ends a statement of ours, which is no statement of the host's: nobody is told.
+  void own_finalize(sqlite3_stmt* statement) noexcept;
   /// Brings cache_size, temp_store and hooks to what the settings say; true if nothing is left to do.
   bool own_apply(bool opening) noexcept;
 
@@ -124,6 +128,8 @@ class SqliteConnection final : public Connection {
   std::optional<std::int64_t> recorded_cache_kib_;
   TempStore recorded_temp_store_ = TempStore::keep;
   int apply_attempts_ = 0;
+  std::int64_t now_seq_ = 0;  // the statement that own_now() was last asked in
+  std::int64_t now_s_ = 0;
 };
 
 /// True where the statement begins with the word, in upper case, after white space. A hint: comments before it are not

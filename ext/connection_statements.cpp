@@ -1,6 +1,7 @@
 // The statements of a connection: what its hooks tell, and what is done at a statement's end. All of it runs on the
 // connection's own thread.
 #include <algorithm>
+#include <utility>
 
 #include "cancellation.hpp"
 #include "clock.hpp"
@@ -267,6 +268,22 @@ void SqliteConnection::own_call() noexcept {
     lost_.store(true, std::memory_order_relaxed);
   }
   Warden::instance().watchdog().ensure_running();
+}
+
+std::int64_t SqliteConnection::own_now() noexcept {
+  const std::int64_t seq = activity.running_seq();
+  if (seq == 0 || seq != now_seq_) {
+    now_seq_ = seq;
+    now_s_ = wall_ms() / 1000;
+  }
+  return now_s_;
+}
+
+void SqliteConnection::own_finalize(sqlite3_stmt* statement) noexcept {
+  // Its end may come after that of the host's statement that it was part of.
+  const bool was_internal = std::exchange(internal_, true);
+  api()->finalize(statement);
+  internal_ = was_internal;
 }
 
 bool SqliteConnection::runs_again() noexcept {

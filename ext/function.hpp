@@ -108,6 +108,9 @@ struct scalar {
                                     sqlite3_value** argv) noexcept {
     const int rc = guard(
         [&] {
+          if (argc < arity<parameters>::least || argc > arity<parameters>::most) {
+            throw error("wrong number of arguments to function " + std::string(Name.view()) + "()");
+          }
           [&]<std::size_t... I>(std::index_sequence<I...>) {
             const auto invoke = [&] {
               if constexpr (shape::has_user) {
@@ -140,7 +143,8 @@ struct scalar {
 
 }  // namespace detail
 
-/// Defines the SQL function Name on the target's connection, once per number of arguments that Fn allows. `flags`:
+/// Defines the SQL function Name on the target's connection, once per number of arguments that Fn allows, or once for all
+/// where there are more than two such numbers. `flags`:
 /// SQLITE_INNOCUOUS, SQLITE_DIRECTONLY, SQLITE_DETERMINISTIC. With `end`, it is called with the user object when the
 /// connection closes or the function is replaced, and at once if this fails; a function of several arities can't have
 /// one (SQLITE_MISUSE, like a slot that there is not). Returns a SQLite code.
@@ -152,10 +156,11 @@ int define(const Target& target, int flags, void (*end)(void*) = nullptr) noexce
     if (end != nullptr) end(target.user);
     return SQLITE_MISUSE;
   }
-  for (int n = count::least; n <= count::most; ++n) {
-    const int rc = target.api->create_function_v2(target.db, Name.text, n, SQLITE_UTF8 | flags, target.user,
-                                                  made::callbacks[static_cast<std::size_t>(target.slot)],
-                                                  nullptr, nullptr, end);
+  const bool any_number = count::most - count::least > 1;
+  for (int n = count::least; n <= (any_number ? count::least : count::most); ++n) {
+    const int rc = target.api->create_function_v2(
+        target.db, Name.text, any_number ? -1 : n, SQLITE_UTF8 | flags, target.user,
+        made::callbacks[static_cast<std::size_t>(target.slot)], nullptr, nullptr, end);
     if (rc != SQLITE_OK) return rc;
   }
   return SQLITE_OK;

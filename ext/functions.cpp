@@ -21,6 +21,7 @@
 #include "connection.hpp"
 #include "error.hpp"
 #include "function.hpp"
+#include "job_tables.hpp"
 #include "relief.hpp"
 #include "units.hpp"
 #include "version.hpp"
@@ -261,7 +262,7 @@ int install_function(SqliteConnection& connection) noexcept {
 std::span<const Installer> function_installers() noexcept {
   constexpr int kActs = SQLITE_DIRECTONLY;
   constexpr int kPure = SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC;
-  static constexpr std::array<Installer, 17> kAll{
+  static constexpr std::array<Installer, 21> kAll{
       install_function<"warden_connection_id", &warden_connection_id, SQLITE_INNOCUOUS>,
       install_function<"warden_release", &warden_release_own, kActs>,
       install_function<"warden_release", &warden_release, kActs, "connection_id">,
@@ -279,7 +280,8 @@ std::span<const Installer> function_installers() noexcept {
       install_function<"warden_size", &warden_size, SQLITE_INNOCUOUS, "text", "whole_bytes">,
       install_function<"warden_size_text", &warden_size_text, kPure, "bytes">,
       install_function<"warden_version", &warden_version, kPure>,
-      install_function<"warden_debug", &warden_debug, kActs>};
+      install_function<"warden_debug", &warden_debug, kActs>, jobs::install_job_count,
+      jobs::install_job_filter_sql, jobs::install_pass, jobs::install_match};
   return kAll;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <limits>
+#include <memory>
 #include <new>
 #include <string>
 #include <utility>
@@ -64,6 +65,20 @@ void unmake(const Api* api, T* object) noexcept {
   if (object == nullptr) return;
   object->~T();
   api->free(object);
+}
+
+template <class T>
+struct Unmake {
+  const Api* api;
+  void operator()(T* object) const noexcept { unmake(api, object); }
+};
+/// Owns what make() constructed.
+template <class T>
+using owned = std::unique_ptr<T, Unmake<T>>;
+
+template <class T, class... Args>
+owned<T> make_owned(const Api* api, Args&&... args) {
+  return owned<T>(make<T>(api, std::forward<Args>(args)...), Unmake<T>{api});
 }
 
 }  // namespace warden::vtab

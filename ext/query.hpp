@@ -27,8 +27,16 @@ template <fixed_string Name, auto Getter, push Push = push::none>
 struct col {
   static constexpr std::string_view name = Name.view();
   static constexpr bool hidden = false;
+  static constexpr bool unlisted = false;
   static constexpr push pushed = Push;
   static constexpr auto getter = Getter;
+};
+
+/// A column that `SELECT *` leaves out, to be read by name. SQLite takes all hidden columns for arguments, in their order:
+/// so these come after them.
+template <fixed_string Name, auto Getter>
+struct unlisted_col : col<Name, Getter> {
+  static constexpr bool unlisted = true;
 };
 
 /// A hidden column: an argument of the table-valued function, in the order of the list. T may not be an optional.
@@ -36,6 +44,7 @@ template <fixed_string Name, class T, need Need = need::optional>
 struct arg {
   static constexpr std::string_view name = Name.view();
   static constexpr bool hidden = true;
+  static constexpr bool unlisted = false;
   static constexpr bool required = Need == need::required;
   using type = T;
 };
@@ -155,13 +164,10 @@ class basic_query<Row, columns<Columns...>> {
   /// False where the statement certainly never reads the column.
   template <fixed_string Name>
   bool reads() const {
-    constexpr auto i = list::template position<Name>;
-    if constexpr (i < 31) {
-      return (used_ >> i & 1U) != 0;
-    } else {
-      return true;  // the plan carries the first 31
-    }
+    return reads_at(list::template position<Name>);
   }
+  /// The same by position. The plan carries the first 31.
+  bool reads_at(std::size_t i) const noexcept { return i >= 31 || (used_ >> i & 1U) != 0; }
   /// By position, for the cursor.
   template <std::size_t I>
   const auto& argument_at() const {
@@ -180,6 +186,17 @@ class basic_query<Row, columns<Columns...>> {
     std::apply([&](const auto&... s) { (mix(s), ...); }, slots_);
     return all;
   }
+  /// True where the other asks exactly the same: arguments, hints and columns.
+  bool same_as(const basic_query& other) const {
+    if (used_ != other.used_) return false;
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      const auto same = [](const auto& a, const auto& b) {
+        return a.equal == b.equal && a.lower == b.lower && a.upper == b.upper;
+      };
+      return (same(std::get<I>(slots_), std::get<I>(other.slots_)) && ...);
+    }
+    (std::make_index_sequence<sizeof...(Columns)>{});
+  }
   /// The SQLite that asks: for memory (Allocator) that its limits should see.
   const Api* api() const noexcept { return api_; }
 
@@ -197,6 +214,8 @@ class basic_query<Row, columns<Columns...>> {
                     refusal<type>(v));
       }
       s.equal.emplace(detail::keep(api_, *given));
+    } else if constexpr (column::pushed == push::none) {
+      return true;  // never asked for: a value that can only be shown needs no way back
     } else {
       if (v.is_null()) return false;  // x = NULL and x < NULL are never true
       if (v.is_utf16()) return true;  // the scan compares UTF-8: no hint, SQLite compares by its own rules

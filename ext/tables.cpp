@@ -2,12 +2,23 @@
 
 #include <array>
 
+#include "job_tables.hpp"
+
 namespace warden::ext {
 
 std::span<const Installer> table_installers() noexcept {
-  static constexpr std::array<Installer, 7> kAll{install_settings, install_memory,  install_connections,
-                                                 install_events,   install_samples, install_statements,
-                                                 install_checks};
+  static constexpr std::array<Installer, 12> kAll{install_settings,
+                                                  install_memory,
+                                                  install_connections,
+                                                  install_events,
+                                                  install_samples,
+                                                  install_statements,
+                                                  install_checks,
+                                                  jobs::install_job_stats,
+                                                  jobs::install_job_histogram,
+                                                  jobs::install_job_metric_histogram,
+                                                  jobs::install_job_page,
+                                                  jobs::install_jobs};
   return kAll;
 }
 

@@ -25,7 +25,9 @@
 // was pushed down. Rows without one are numbered as they come (with arguments, from a number made of those), which a
 // hint would change: then nothing is pushed down.
 //
-// A query reads what scan() returned when it began; the cursor owns that range. For UPDATE, INSERT and DELETE give
+// A query reads what scan() returned when it began; the cursor owns that range. Where making it is dear, say so with
+// `static constexpr double scan_cost`, and let a join that asks the same again begin the range anew instead, with
+// `static constexpr bool rewinds = true`. For UPDATE, INSERT and DELETE give
 // the table `update(rowid, change)`, `insert(change)`, `erase(rowid)`; the first and the last need a `rowid()`.
 // insert() may return the new rowid. All columns come with their values; in a table with
 // `static constexpr bool tells_unchanged = true`, a column that the UPDATE does not name is NULL and is_unchanged().
@@ -78,6 +80,16 @@ constexpr bool tells_unchanged = [] {
   }
 }();
 
+/// True where a scan for the same arguments and hints, within one run of a statement, is the same range begun anew.
+template <class Table>
+constexpr bool rewinds = [] {
+  if constexpr (requires { Table::rewinds; }) {
+    return Table::rewinds;
+  } else {
+    return false;
+  }
+}();
+
 /// The table of callbacks for Table, as SQLite wants it. Each is a shim; what it does is in module<Table>.
 template <class Table>
 const sqlite3_module* methods() noexcept;
@@ -116,6 +128,13 @@ struct cursor : sqlite3_vtab_cursor {
       if constexpr (kMakesRows) made_.reset();
       ++at_;
       ++number_;
+      done_ = ended();
+    }
+    /// To the beginning again; for ranges that can be gone through more than once.
+    void rewind() {
+      if constexpr (kMakesRows) made_.reset();
+      at_ = std::ranges::begin(rows_);
+      number_ = 1;
       done_ = ended();
     }
     bool done() const noexcept { return done_; }
@@ -161,7 +180,7 @@ class module {
       if (I > 0) text += ", ";
       text +=
           '"' + std::string(column::name) + "\" " + sql_type<typename query::template slot_at<I>::type>::decl;
-      if (column::hidden) text += " HIDDEN";
+      if (column::hidden || column::unlisted) text += " HIDDEN";
     });
     return text + ")";
   }
@@ -224,14 +243,14 @@ class module {
     info.needToFreeIdxStr = 1;
     info.idxNum = static_cast<int>(info.colUsed & 0x7fffffff);
     info.estimatedRows = static_cast<sqlite3_int64>(std::min(rows, 1e15)) + (unique ? 0 : 1);
-    info.estimatedCost = rows + 1;
+    info.estimatedCost = rows + scan_cost();
     if (unique) info.idxFlags |= SQLITE_INDEX_SCAN_UNIQUE;
     return SQLITE_OK;
   }
 
   void filter(cursor& c, int used, const char* plan, sqlite3_value** argv) {
-    c.state.reset();
     if (plan[0] == kMissing) {
+      c.state.reset();
       const auto& argument = kTraits[static_cast<std::size_t>(plan[1] - kFirstColumnLetter)];
       throw error(std::string(Table::name) + ": argument \"" + std::string(argument.name) + "\" is required");
     }
@@ -244,6 +263,10 @@ class module {
         possible = q.template store<I>(Table::name, operation, value(api_, argv[i])) && possible;
       });
     }
+    if constexpr (detail::rewinds<Table>) {
+      if (possible && c.state && c.state->asked.same_as(q)) return c.state->rewind();
+    }
+    c.state.reset();
     if (possible) c.state.emplace(table_, std::move(q));
   }
 
@@ -385,6 +408,13 @@ class module {
   }
   static std::size_t index_of(detail::op operation) {
     return operation == detail::op::equal ? 0 : operation == detail::op::lower ? 1 : 2;
+  }
+  static double scan_cost() {
+    if constexpr (requires { Table::scan_cost; }) {
+      return Table::scan_cost;
+    } else {
+      return 1;
+    }
   }
   static double expected_rows() {
     if constexpr (requires { Table::expected_rows; }) {

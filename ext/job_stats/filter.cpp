@@ -1,0 +1,506 @@
+#include "filter.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "rfc3339.hpp"
+
+namespace warden::jobs {
+namespace {
+
+using Type = JsonNode::Type;
+
+/// jobName and hostname are where cc-backend puts them. CASE, not AND: SQLite may test the terms of an AND in any order,
+/// and json_extract() of what is not JSON is an error.
+constexpr std::string_view kJobName =
+    "CASE WHEN json_valid(job.meta_data) THEN json_extract(job.meta_data, '$.jobName') END";
+constexpr std::string_view kHostName =
+    "CASE WHEN host.type = 'object' THEN json_extract(host.value, '$.hostname') END";
+
+constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> kRanges{
+    {{"last6h", 21'600}, {"last24h", 86'400}, {"last7d", 604'800}, {"last30d", 2'592'000}}};
+
+vtab::string& operator<<(vtab::string& sql, std::string_view text) { return sql.append(text); }
+vtab::string& operator<<(vtab::string& sql, std::int64_t number) {
+  return sql.append(std::to_string(number));
+}
+
+}  // namespace
+
+bool is_metric_name(std::string_view name) noexcept {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+std::string literal(double number) {
+  if (std::isinf(number)) return number > 0 ? "9e999" : "-9e999";
+  std::array<char, 40> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+  return std::string(text.data(), end);
+}
+
+void append_quoted(vtab::string& sql, std::string_view text) {
+  sql += '\'';
+  for (const char c : text) {
+    if (c == '\'') sql += '\'';
+    sql += c;
+  }
+  sql += '\'';
+}
+
+void append_identifier(vtab::string& sql, std::string_view name) {
+  sql += '"';
+  for (const char c : name) {
+    if (c == '"') sql += '"';
+    sql += c;
+  }
+  sql += '"';
+}
+
+struct Filter::Field {
+  std::string_view name;
+  std::string_view column;  // of job
+  void (Filter::*add)(std::string_view name, const JsonNode& value);
+};
+
+std::span<const Filter::Field> Filter::fields() noexcept {
+  static constexpr std::array<Field, 22> kAll{{{"dbId", "id", &Filter::ids},
+                                               {"jobId", "job_id", &Filter::text},
+                                               {"arrayJobId", "array_job_id", &Filter::integer},
+                                               {"user", "hpc_user", &Filter::text},
+                                               {"project", "project", &Filter::text},
+                                               {"jobName", "meta_data", &Filter::job_name},
+                                               {"cluster", "cluster", &Filter::text},
+                                               {"subCluster", "subcluster", &Filter::text},
+                                               {"partition", "cluster_partition", &Filter::text},
+                                               {"duration", "duration", &Filter::duration},
+                                               {"energy", "energy", &Filter::real_range},
+                                               {"numNodes", "num_nodes", &Filter::integer_range},
+                                               {"numAccelerators", "num_acc", &Filter::integer_range},
+                                               {"numHWThreads", "num_hwthreads", &Filter::integer_range},
+                                               {"startTime", "start_time", &Filter::start_time},
+                                               {"state", "job_state", &Filter::states},
+                                               {"shared", "shared", &Filter::shared},
+                                               {"tags", "id", &Filter::tags},
+                                               {"metricStats", "footprint", &Filter::metrics},
+                                               {"node", "resources", &Filter::node},
+                                               {"schedule", "meta_data", &Filter::schedule},
+                                               {"minRunningFor", "start_time", &Filter::running_for}}};
+  return kAll;
+}
+
+std::string_view Filter::column_of(std::string_view field) noexcept {
+  return std::find_if(fields().begin(), fields().end(), [&](const Field& f) { return f.name == field; })
+      ->column;
+}
+
+Filter::Filter(ext::SqliteConnection& self, const FilterContext& context,
+               std::optional<std::string_view> json)
+    : self_(self),
+      context_(context),
+      columns_sql_(vtab::Allocator<char>(self.api())),
+      joins_(vtab::Allocator<char>(self.api())),
+      footprint_(vtab::Allocator<FootprintRange>(self.api())),
+      columns_(vtab::Allocator<std::string_view>(self.api())),
+      equal_columns_(vtab::Allocator<std::string_view>(self.api())) {
+  if (!json) return;
+  tree_.emplace(self, *json, std::string(context.function) + ": filter");
+  const JsonNode& root = tree_->root();
+  if (root.type == Type::null) return;
+  if (root.type == Type::object) {
+    add_filter(root);
+    return;
+  }
+  if (root.type != Type::array) tree_->refuse_type(root, "an object or an array of objects");
+  tree_->each_child(root, [&](const JsonNode& filter) {
+    if (filter.type == Type::null) return;
+    if (filter.type != Type::object) tree_->refuse_type(filter, "an object");
+    add_filter(filter);
+  });
+}
+
+void Filter::add_filter(const JsonNode& filter) {
+  tree_->each_child(filter, [&](const JsonNode& value) {
+    const auto field =
+        std::find_if(fields().begin(), fields().end(), [&](const Field& f) { return f.name == value.key; });
+    if (field == fields().end()) {
+      std::string known;
+      for (const Field& f : fields()) known.append(known.empty() ? "" : ", ").append(f.name);
+      tree_->refuse(value, "is no field of a job filter (those are: " + known + ")");
+    }
+    tree_->each_child(filter, [&](const JsonNode& other) {
+      if (&other != &value && other.key == value.key) tree_->refuse(value, "is given twice");
+    });
+    if (value.type != Type::null) (this->*field->add)(field->name, value);
+  });
+}
+
+vtab::string Filter::all_conditions() const {
+  vtab::string sql = empty();
+  sql << columns_sql_;
+  for (const FootprintRange& range : footprint_) {
+    if (!sql.empty()) sql << " AND ";
+    if (!range.from && !range.to) {
+      sql << "json_valid(job.footprint)";
+      continue;
+    }
+    sql << "CASE WHEN json_valid(job.footprint) THEN json_extract(job.footprint, '$." << range.key
+        << "') END";
+    if (range.from && range.to) {
+      sql << " BETWEEN " << literal(*range.from) << " AND " << literal(*range.to);
+    } else {
+      sql << (range.from ? " >= " : " <= ") << literal(range.from ? *range.from : *range.to);
+    }
+  }
+  if (sql.empty()) sql << "1";
+  return sql;
+}
+
+void Filter::condition(std::string_view sql) {
+  if (!columns_sql_.empty()) columns_sql_ << " AND ";
+  columns_sql_ << sql;
+}
+
+// ---- members and values
+
+const JsonNode* Filter::member(const JsonNode& object, std::string_view key) const {
+  const JsonNode* found = nullptr;
+  tree_->each_child(object, [&](const JsonNode& child) {
+    if (child.key == key && child.type != Type::null) found = &child;
+  });
+  return found;
+}
+
+void Filter::only_members(const JsonNode& object, std::initializer_list<std::string_view> keys) const {
+  if (object.type != Type::object) tree_->refuse_type(object, "an object");
+  tree_->each_child(object, [&](const JsonNode& child) {
+    if (std::find(keys.begin(), keys.end(), child.key) == keys.end()) {
+      std::string known;
+      for (const std::string_view key : keys) known.append(known.empty() ? "" : ", ").append(key);
+      tree_->refuse(child, "is not known here (" + known + " are)");
+    }
+    tree_->each_child(object, [&](const JsonNode& other) {
+      if (&other != &child && other.key == child.key) tree_->refuse(child, "is given twice");
+    });
+  });
+}
+
+vtab::string Filter::quoted(const JsonNode& value) const {
+  if (value.type != Type::text) tree_->refuse_type(value, "a string");
+  if (value.text.find('\0') != std::string_view::npos) tree_->refuse(value, "has a NUL character");
+  vtab::string sql = empty();
+  append_quoted(sql, value.text);
+  return sql;
+}
+
+vtab::string Filter::pattern(const JsonNode& value, std::string_view before, std::string_view after) const {
+  if (value.type != Type::text) tree_->refuse_type(value, "a string");
+  if (value.text.find('\0') != std::string_view::npos) tree_->refuse(value, "has a NUL character");
+  vtab::string text = empty();
+  text << before;
+  bool escaped = false;
+  for (const char c : value.text) {
+    if (!context_.parity && (c == '%' || c == '_' || c == '\\')) {
+      text += '\\';
+      escaped = true;
+    }
+    text += c;
+  }
+  text << after;
+  vtab::string sql = empty();
+  append_quoted(sql, text);
+  if (escaped) sql << " ESCAPE '\\'";
+  return sql;
+}
+
+vtab::string Filter::text_list(const JsonNode& value) const {
+  if (value.type != Type::array) tree_->refuse_type(value, "an array of strings");
+  vtab::string sql = empty();
+  tree_->each_child(value, [&](const JsonNode& item) { sql << (sql.empty() ? "" : ", ") << quoted(item); });
+  return sql;
+}
+
+vtab::string Filter::id_list(const JsonNode& value) const {
+  if (value.type != Type::array) tree_->refuse_type(value, "an array of ids");
+  vtab::string sql = empty();
+  tree_->each_child(value, [&](const JsonNode& item) {
+    std::int64_t id = item.integer;
+    if (item.type == Type::text) {
+      const char* end = item.text.data() + item.text.size();
+      const auto read = std::from_chars(item.text.data(), end, id);
+      if (read.ec != std::errc() || read.ptr != end) tree_->refuse(item, "must be an id, an integer");
+    } else if (item.type != Type::integer) {
+      tree_->refuse_type(item, "an id, an integer");
+    }
+    sql << (sql.empty() ? "" : ", ") << id;
+  });
+  return sql;
+}
+
+vtab::string Filter::text_rule(const JsonNode& value, bool takes_lists, bool& is_equality) const {
+  only_members(value, {"eq", "neq", "startsWith", "endsWith", "contains", "in"});
+  is_equality = false;
+  vtab::string sql = empty();
+  if (const JsonNode* eq = member(value, "eq")) {
+    is_equality = true;
+    sql << " = " << quoted(*eq);
+  } else if (const JsonNode* neq = member(value, "neq")) {
+    sql << " <> " << quoted(*neq);
+  } else if (const JsonNode* starts = member(value, "startsWith")) {
+    sql << " LIKE " << pattern(*starts, "", "%");
+  } else if (const JsonNode* ends = member(value, "endsWith")) {
+    sql << " LIKE " << pattern(*ends, "%", "");
+  } else if (const JsonNode* contains = member(value, "contains")) {
+    sql << " LIKE " << pattern(*contains, "%", "%");
+  } else if (const JsonNode* in = member(value, "in"); in != nullptr && takes_lists) {
+    sql << " IN (" << text_list(*in) << ")";
+  }
+  return sql;
+}
+
+Filter::Bounds Filter::bounds(const JsonNode& value, bool integers) const {
+  only_members(value, {"from", "to"});
+  Bounds given{member(value, "from"), member(value, "to")};
+  for (const JsonNode** bound : {&given.from, &given.to}) {
+    if (*bound == nullptr) continue;
+    const bool fits = (*bound)->type == Type::integer || (!integers && (*bound)->type == Type::real);
+    if (!fits) tree_->refuse_type(**bound, integers ? "an integer" : "a number");
+    if ((*bound)->real < 0) {
+      // Upstream ignores the whole range then, and so finds more than was asked for.
+      if (context_.parity) return {};
+      tree_->refuse(**bound, "must not be negative (0 leaves that side open)");
+    }
+    if ((*bound)->real == 0) *bound = nullptr;
+  }
+  return given;
+}
+
+std::int64_t Filter::unix_seconds(const JsonNode& value) const {
+  if (value.type != Type::text) tree_->refuse_type(value, "a string, a timestamp");
+  const auto seconds = unix_seconds_of(value.text);
+  if (!seconds) {
+    tree_->refuse(value, "is no timestamp such as \"2025-01-31T12:00:00Z\" (RFC 3339): \"" +
+                             std::string(value.text.substr(0, 64)) + "\"");
+  }
+  return *seconds;
+}
+
+// ---- fields
+
+void Filter::ids(std::string_view name, const JsonNode& value) {
+  columns_.push_back(column_of(name));
+  const vtab::string list = id_list(value);
+  equal_columns_.push_back(column_of(name));
+  vtab::string sql = empty();
+  condition(sql << "job.id IN (" << list << ")");
+}
+
+void Filter::tags(std::string_view name, const JsonNode& value) {
+  columns_.push_back(column_of(name));
+  reads_tags_ = true;
+  const vtab::string list = id_list(value);
+  vtab::string sql = empty();
+  if (context_.joins_tags) {
+    vtab::string table = empty();
+    table << "jobtag" << std::int64_t{++joined_};
+    joins_ << " JOIN " << context_.schema << "jobtag AS " << table << " ON " << table << ".job_id = job.id";
+    return condition(sql << table << ".tag_id IN (" << list << ")");
+  }
+  condition(sql << "job.id IN (SELECT jobtag.job_id FROM " << context_.schema
+                << "jobtag AS jobtag WHERE jobtag.tag_id IN (" << list << "))");
+}
+
+void Filter::text(std::string_view name, const JsonNode& value) {
+  bool is_equality = false;
+  const vtab::string rule = text_rule(value, true, is_equality);
+  if (rule.empty()) return;
+  columns_.push_back(column_of(name));
+  if (is_equality) equal_columns_.push_back(column_of(name));
+  vtab::string sql = empty();
+  condition(sql << "job." << column_of(name) << rule);
+}
+
+void Filter::job_name(std::string_view name, const JsonNode& value) {
+  bool is_equality = false;
+  const vtab::string rule = text_rule(value, !context_.parity, is_equality);
+  if (rule.empty() && !context_.parity) return;
+  columns_.push_back(column_of(name));
+  vtab::string sql = empty();
+  if (rule.empty()) return condition("json_valid(job.meta_data)");
+  condition(sql << kJobName << rule);
+}
+
+void Filter::node(std::string_view name, const JsonNode& value) {
+  bool is_equality = false;
+  vtab::string rule = text_rule(value, !context_.parity, is_equality);
+  if (rule.empty() && !context_.parity) return;
+  columns_.push_back(column_of(name));
+  if (rule.empty()) return condition("json_valid(job.resources)");
+  // "Not on this node" means on none of the job's nodes; upstream's means that some node is another one.
+  const bool none = !context_.parity && rule.starts_with(" <>");
+  if (none) rule.replace(0, 3, " =");
+  vtab::string sql = empty();
+  condition(sql << "CASE WHEN json_valid(job.resources) THEN " << (none ? "NOT " : "")
+                << "EXISTS (SELECT 1 FROM json_each(job.resources) AS host WHERE " << kHostName << rule
+                << ") ELSE 0 END");
+}
+
+void Filter::integer(std::string_view name, const JsonNode& value) {
+  if (value.type != Type::integer) tree_->refuse_type(value, "an integer");
+  columns_.push_back(column_of(name));
+  equal_columns_.push_back(column_of(name));
+  vtab::string sql = empty();
+  condition(sql << "job." << column_of(name) << " = " << value.integer);
+}
+
+void Filter::running_for(std::string_view name, const JsonNode& value) {
+  if (value.type != Type::integer) tree_->refuse_type(value, "an integer");
+  columns_.push_back(column_of(name));
+  std::int64_t before = 0;
+  if (__builtin_sub_overflow(context_.now, value.integer, &before)) tree_->refuse(value, "is out of range");
+  vtab::string sql = empty();
+  condition(sql << "job.start_time < " << before);
+}
+
+void Filter::integer_range(std::string_view name, const JsonNode& value) {
+  const Bounds given = bounds(value, true);
+  if (given.from == nullptr && given.to == nullptr) return;
+  columns_.push_back(column_of(name));
+  vtab::string sql = empty();
+  sql << "job." << column_of(name);
+  if (given.from != nullptr && given.to != nullptr) {
+    sql << " BETWEEN " << given.from->integer << " AND " << given.to->integer;
+  } else {
+    sql << (given.from != nullptr ? " >= " : " <= ")
+        << (given.from != nullptr ? given.from->integer : given.to->integer);
+  }
+  condition(sql);
+}
+
+void Filter::duration(std::string_view name, const JsonNode& value) {
+  if (context_.parity) return integer_range(name, value);
+  const Bounds given = bounds(value, true);
+  if (given.from == nullptr && given.to == nullptr) return;
+  for (const std::string_view column : {"duration", "job_state", "start_time"}) columns_.push_back(column);
+  // Of a running job it is the time since its start that counts. In two halves, so that indexes serve both.
+  vtab::string ended = empty();
+  vtab::string running = empty();
+  const auto latest_start = [&](const JsonNode& bound) {
+    std::int64_t start = 0;
+    if (__builtin_sub_overflow(context_.now, bound.integer, &start)) tree_->refuse(bound, "is out of range");
+    return start;
+  };
+  if (given.from != nullptr) {
+    ended << " AND job.duration >= " << given.from->integer;
+    running << " AND job.start_time <= " << latest_start(*given.from);
+  }
+  if (given.to != nullptr) {
+    ended << " AND job.duration <= " << given.to->integer;
+    running << " AND job.start_time >= " << latest_start(*given.to);
+  }
+  vtab::string sql = empty();
+  condition(sql << "((job.job_state IS NOT 'running'" << ended << ") OR (job.job_state = 'running'" << running
+                << "))");
+}
+
+void Filter::real_range(std::string_view name, const JsonNode& value) {
+  const Bounds given = bounds(value, false);
+  if (given.from == nullptr && given.to == nullptr) return;
+  columns_.push_back(column_of(name));
+  vtab::string sql = empty();
+  sql << "job." << column_of(name);
+  if (given.from != nullptr && given.to != nullptr) {
+    sql << " BETWEEN " << literal(given.from->real) << " AND " << literal(given.to->real);
+  } else {
+    sql << (given.from != nullptr ? " >= " : " <= ")
+        << literal(given.from != nullptr ? given.from->real : given.to->real);
+  }
+  condition(sql);
+}
+
+void Filter::start_time(std::string_view name, const JsonNode& value) {
+  only_members(value, {"from", "to", "range"});
+  const JsonNode* from = member(value, "from");
+  const JsonNode* to = member(value, "to");
+  const JsonNode* range = member(value, "range");
+  vtab::string sql = empty();
+  sql << "job.start_time";
+  if (from != nullptr && to != nullptr) {
+    sql << " BETWEEN " << unix_seconds(*from) << " AND " << unix_seconds(*to);
+  } else if (from != nullptr || to != nullptr) {
+    sql << (from != nullptr ? " >= " : " <= ") << unix_seconds(from != nullptr ? *from : *to);
+  } else if (range != nullptr) {
+    if (range->type != Type::text) tree_->refuse_type(*range, "a string");
+    const auto known =
+        std::find_if(kRanges.begin(), kRanges.end(), [&](const auto& r) { return r.first == range->text; });
+    if (known == kRanges.end()) {
+      if (context_.parity || range->text.empty()) return;
+      tree_->refuse(*range, "must be last6h, last24h, last7d or last30d, not \"" +
+                                std::string(range->text.substr(0, 64)) + "\"");
+    }
+    std::int64_t since = 0;
+    if (__builtin_sub_overflow(context_.now, known->second, &since)) since = context_.now;
+    sql << " >= " << since;
+  } else {
+    return;
+  }
+  columns_.push_back(column_of(name));
+  condition(sql);
+}
+
+void Filter::states(std::string_view name, const JsonNode& value) {
+  const vtab::string list = text_list(value);
+  columns_.push_back(column_of(name));
+  const bool one = tree_->count(value) == 1;
+  equal_columns_.push_back(column_of(name));
+  vtab::string sql = empty();
+  // One state as an equality: so it meets the condition of a partial index.
+  sql << "job." << column_of(name);
+  condition(one ? sql << " = " << list : sql << " IN (" << list << ")");
+}
+
+void Filter::shared(std::string_view name, const JsonNode& value) {
+  const vtab::string wanted = quoted(value);
+  columns_.push_back(column_of(name));
+  equal_columns_.push_back(column_of(name));
+  vtab::string sql = empty();
+  condition(sql << "job." << column_of(name) << " = " << wanted);
+}
+
+void Filter::schedule(std::string_view name, const JsonNode& value) {
+  if (value.type != Type::text) tree_->refuse_type(value, "a string");
+  const bool interactive = value.text == "interactive";
+  if (!interactive && value.text != "batch") {
+    if (context_.parity || value.text.empty()) return;
+    tree_->refuse(value, "must be \"interactive\" or \"batch\"");
+  }
+  columns_.push_back(column_of(name));
+  vtab::string sql = empty();
+  condition(sql << kJobName << (interactive ? " = " : " <> ") << "'interactive'");
+}
+
+void Filter::metrics(std::string_view, const JsonNode& value) {
+  if (value.type != Type::array) tree_->refuse_type(value, "an array of objects");
+  tree_->each_child(value, [&](const JsonNode& item) {
+    only_members(item, {"metricName", "range"});
+    const JsonNode* metric = member(item, "metricName");
+    if (metric == nullptr) tree_->refuse(item, "has no metricName");
+    if (metric->type != Type::text) tree_->refuse_type(*metric, "a string");
+    if (!is_metric_name(metric->text)) {
+      if (context_.parity) return condition("0");  // matches nothing, as upstream
+      tree_->refuse(*metric, "must be letters, digits and underscores");
+    }
+    FootprintRange range{metric->text, std::nullopt, std::nullopt};
+    if (const JsonNode* given = member(item, "range")) {
+      const Bounds limits = bounds(*given, false);
+      if (limits.from != nullptr) range.from = limits.from->real;
+      if (limits.to != nullptr) range.to = limits.to->real;
+    }
+    footprint_.push_back(range);
+  });
+}
+
+}  // namespace warden::jobs

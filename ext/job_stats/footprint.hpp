@@ -1,0 +1,57 @@
+// The footprint of a job, {"cpu_load_avg":62.753,"mem_bw_avg":175.863}: a scanner of flat JSON objects that reads the bytes
+// where they are and takes nothing for granted. Whatever it does not recognise at once (an escape, an exponent, something
+// nested, a syntax error) is "unusual", and left to SQLite's own parser, so that what is valid and what it means is
+// always what SQLite says.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "memory.hpp"
+
+namespace warden::jobs {
+
+/// What a footprint has under one key.
+struct FootprintValue {
+  enum class Kind : std::uint8_t {
+    absent,  // no such key, or the JSON null
+    number,
+    text  // a string, or JSON that is no scalar: SQLite orders it after all numbers
+  };
+  Kind kind = Kind::absent;
+  /// False where decimal digits had to be rounded to a double: SQLite's own conversion may then differ in the last bit.
+  bool exact = true;
+  double number = 0;
+};
+
+/// Finds the values of a fixed list of keys. Keeps what it learns of the order of keys, so one thread at a time.
+class FootprintScanner {
+ public:
+  /// The keys are kept by reference, and must be different from each other.
+  FootprintScanner(std::span<const std::string_view> keys, const vtab::Api* api);
+
+  /// Fills `values`, one for each key, and returns true; false where the text is unusual, and then `values` mean nothing. Of
+  /// a key that comes twice the first counts, as in json_extract().
+  bool scan(std::string_view json, std::span<FootprintValue> values) noexcept;
+
+ private:
+  static constexpr int kNone = -1;
+  int position_of(std::string_view key) const noexcept;
+  int key_at(std::size_t place, std::string_view key) noexcept;
+
+  /// The key that was last seen at a place of the object: nearly always the same, since keys are written in order.
+  struct Seen {
+    std::array<char, 32> bytes;
+    std::uint8_t size;
+    int position;
+  };
+  static constexpr std::size_t kPlaces = 24;
+  std::span<const std::string_view> keys_;
+  std::array<Seen, kPlaces> seen_{};
+  vtab::vector<std::uint32_t> stamps_;  // in which call each key was found
+  std::uint32_t call_ = 0;
+};
+
+}  // namespace warden::jobs

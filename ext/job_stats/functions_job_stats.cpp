@@ -1,0 +1,56 @@
+// job_count(filter) and job_filter_sql(filter).
+//
+//   SELECT job_count('{"user":{"eq":"alice"},"state":["running"]}');
+//   SELECT job_filter_sql('{"cluster":{"eq":"fritz"},"numNodes":{"from":2,"to":0}}');
+//   -> job.cluster = 'fritz' AND job.num_nodes >= 2
+//
+// Both take more arguments, in this order, NULL for the default: (filter, source, now, parity). What job_filter_sql
+// returns can stand behind WHERE in any statement over the jobs: FROM job, or FROM other AS job.
+#include <array>
+
+#include "call.hpp"
+#include "function.hpp"
+#include "job_tables.hpp"
+
+namespace warden::jobs {
+namespace {
+
+std::int64_t job_count(ext::SqliteConnection& self, std::optional<std::string_view> filter,
+                       std::optional<std::string_view> source, std::optional<std::int64_t> now,
+                       std::optional<std::int64_t> parity) {
+  const Call call(self, "job_count", {filter, source, now, std::nullopt, parity}, false);
+  if (!call.filter.footprint().empty()) {
+    Pass pass(self, "job_count", call.options);
+    pass.want_totals({});
+    pass.run(call.source, call.filter);
+    return pass.totals().jobs;
+  }
+  Statement count = call.source.scan(call.filter, {"count(*)", {}, "", ""});
+  count.step();
+  return count.integer(0);
+}
+
+vtab::string job_filter_sql(ext::SqliteConnection& self, std::optional<std::string_view> filter,
+                            std::optional<std::string_view> source, std::optional<std::int64_t> now,
+                            std::optional<std::int64_t> parity) {
+  const Call call(self, "job_filter_sql", {filter, source, now, std::nullopt, parity}, false);
+  return call.filter.all_conditions();
+}
+
+template <vtab::fixed_string Name, auto Fn>
+int install(ext::SqliteConnection& connection) noexcept {
+  return vtab::define<Name, Fn, "filter", "source", "now", "parity">(
+      {connection.api(), connection.host().slot(), connection.db(), &connection}, 0);
+}
+
+}  // namespace
+
+int install_job_count(ext::SqliteConnection& connection) noexcept {
+  return install<"job_count", &job_count>(connection);
+}
+
+int install_job_filter_sql(ext::SqliteConnection& connection) noexcept {
+  return install<"job_filter_sql", &job_filter_sql>(connection);
+}
+
+}  // namespace warden::jobs

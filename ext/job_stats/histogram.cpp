@@ -1,0 +1,88 @@
+#include "histogram.hpp"
+
+#include <cmath>
+
+namespace warden::jobs {
+namespace {
+
+/// A value is near an edge if its place among the bins is within so much of a whole number: far more than the last bit of
+/// any double could do with at most 1000 bins, and still one value in millions.
+constexpr double kNear = 1e-9;
+
+/// A peak that is looked for never grows beyond it: double it, and it is still finite.
+constexpr double kLargestPeak = 1e300;
+
+/// v / peak * B as ClusterCockpit's SQL computes it, in this order.
+double place_of(double v, double peak, double bins) noexcept {
+  return (v == peak ? peak * 0.999999999 : v) / peak * bins;
+}
+
+}  // namespace
+
+std::optional<DurationBins> duration_bins(std::string_view name, bool parity) noexcept {
+  if (name == "1m") return DurationBins{60, 60};
+  if (name == "10m") return DurationBins{72, 600};
+  if (name == "1h") return DurationBins{48, 3600};
+  if (name == "6h") return DurationBins{12, 21'600};
+  if (name == "12h") return DurationBins{14, 43'200};
+  if (parity) return DurationBins{24, 3600};
+  if (name == "24h") return DurationBins{24, 86'400};
+  return std::nullopt;
+}
+
+void MetricHistogram::add(double v) noexcept {
+  if (grows_) {
+    if (v < 0) {
+      ++below_;
+      return;
+    }
+    if (v > kLargestPeak) {
+      ++above_;
+      return;
+    }
+    if (v >= peak_ && v > 0) grow_beyond(v);
+    if (peak_ == 0) {
+      ++jobs_[0];
+      return;
+    }
+  } else if (!(v <= peak_)) {
+    ++above_;
+    return;
+  } else if (peak_ == 0) {
+    return;  // x / 0 is NULL in SQL: in no bin
+  }
+  // Truncated toward 0, as CAST does: what is less than one bin below 0 is in the first.
+  const double place = std::trunc(place_of(v, peak_, static_cast<double>(jobs_.size())));
+  if (place < 0) {
+    ++below_;
+  } else if (place >= static_cast<double>(jobs_.size())) {
+    ++jobs_.back();  // just below the peak, and rounded up to it
+  } else {
+    ++jobs_[static_cast<std::size_t>(place)];
+  }
+}
+
+void MetricHistogram::grow_beyond(double v) noexcept {
+  int exponent = 0;
+  std::frexp(v, &exponent);  // v = m * 2^exponent with 0.5 <= m < 1, so v < 2^exponent
+  const double wanted = std::ldexp(1.0, exponent);
+  if (peak_ == 0) {
+    peak_ = wanted;  // only zeros so far: they are in the first bin of any
+    return;
+  }
+  for (; peak_ < wanted; peak_ *= 2) {
+    for (std::size_t i = 1; i < jobs_.size(); ++i) {
+      const std::int64_t moved = jobs_[i];
+      jobs_[i] = 0;
+      jobs_[i / 2] += moved;
+    }
+  }
+}
+
+bool MetricHistogram::is_near_edge(double v) const noexcept {
+  if (peak_ == 0) return true;
+  const double place = v / peak_ * static_cast<double>(jobs_.size());
+  return std::fabs(place - std::nearbyint(place)) < kNear * std::fmax(1.0, std::fabs(place));
+}
+
+}  // namespace warden::jobs

@@ -1,0 +1,245 @@
+#include "source.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace warden::jobs {
+namespace {
+
+/// From this share of the table on, reading an index that has all columns is faster than fetching rows through another.
+constexpr double kCoveringShare = 0.05;
+/// And from this share on, reading the table from its beginning to its end is: tests/bench, job_plans.
+constexpr double kScanShare = 0.2;
+/// Rows looked at for an estimate.
+constexpr std::int64_t kSamples = 128;
+
+vtab::string& operator<<(vtab::string& sql, std::string_view text) { return sql.append(text); }
+
+/// Takes a name off the front: "in quotes", `so`, [or so], or up to a dot. False where there is none.
+bool take_name(std::string_view& text, vtab::string& name) {
+  if (text.empty()) return false;
+  const char first = text.front();
+  if (first != '"' && first != '`' && first != '[') {
+    const auto dot = text.find('.');
+    name.append(text.substr(0, dot));
+    text.remove_prefix(std::min(dot, text.size()));
+    return !name.empty();
+  }
+  const char quote = first == '[' ? ']' : first;
+  text.remove_prefix(1);
+  while (!text.empty()) {
+    const char c = text.front();
+    text.remove_prefix(1);
+    if (c == quote) {
+      if (quote == ']' || text.empty() || text.front() != quote) return !name.empty();
+      text.remove_prefix(1);
+    }
+    name += c;
+  }
+  return false;
+}
+
+}  // namespace
+
+Source::Source(ext::SqliteConnection& self, std::string_view function, std::optional<std::string_view> name)
+    : self_(self),
+      function_(function),
+      given_(name.value_or("job"), vtab::Allocator<char>(self.api())),
+      schema_name_(empty()),
+      table_name_(empty()),
+      schema_(empty()),
+      sql_(empty()) {
+  std::string_view rest = given_;
+  bool is_name = take_name(rest, table_name_) && rest.find('\0') == std::string_view::npos;
+  if (is_name && rest.starts_with('.')) {
+    rest.remove_prefix(1);
+    schema_name_.swap(table_name_);
+    is_name = take_name(rest, table_name_);
+  }
+  if (!is_name || !rest.empty() || given_.find('\0') != vtab::string::npos) {
+    throw vtab::error(std::string(function) +
+                      ": source must name a table or view, such as 'job' or 'main.job', not \"" +
+                      std::string(std::string_view(given_).substr(0, 64)) + "\"");
+  }
+  if (!schema_name_.empty()) {
+    append_identifier(schema_, schema_name_);
+    schema_ += '.';
+  }
+  sql_ << schema_;
+  append_identifier(sql_, table_name_);
+}
+
+vtab::string Source::compose(const Filter& filter, const Select& what, std::string_view way) const {
+  vtab::string sql = empty();
+  sql << "SELECT " << what.selected << " FROM " << sql_ << " AS job" << way << filter.joins();
+  std::string_view before = " WHERE ";
+  for (const std::string_view conditions : {filter.column_conditions(), what.conditions}) {
+    if (conditions.empty()) continue;
+    sql << before << conditions;
+    before = " AND ";
+  }
+  return sql << what.tail;
+}
+
+Statement Source::select(const Filter& filter, const Select& what) const {
+  const vtab::string sql = compose(filter, what, "");
+  if (const int rc = Statement::attempt(self_, sql); rc != SQLITE_OK) explain(rc, filter, what.columns);
+  return {self_, sql};
+}
+
+Statement Source::scan(const Filter& filter, const Select& what) const {
+  Statement plain = select(filter, what);
+  if (fetches_through_index(compose(filter, what, "")) && is_table()) {
+    const vtab::string chosen = way(filter, what.columns);
+    const vtab::string sql = compose(filter, what, chosen);
+    if (!chosen.empty() && Statement::attempt(self_, sql) == SQLITE_OK) return {self_, sql};
+  }
+  return plain;
+}
+
+bool Source::is_table() const {
+  return self_.api()->table_column_metadata(self_.db(), schema_name_.empty() ? nullptr : schema_name_.c_str(),
+                                            table_name_.c_str(), nullptr, nullptr, nullptr, nullptr, nullptr,
+                                            nullptr) == SQLITE_OK;
+}
+
+bool Source::fetches_through_index(std::string_view sql) const {
+  vtab::string text = empty();
+  Statement plan(self_, text << "EXPLAIN QUERY PLAN " << sql);
+  while (plan.step()) {
+    const std::string_view detail = plan.text(3);
+    if (detail.find(" USING INDEX ") != std::string_view::npos &&
+        detail.find("jobtag") == std::string_view::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+vtab::string Source::way(const Filter& filter, std::span<const std::string_view> columns) const {
+  vtab::string words = empty();
+  if (!filter.joins().empty()) return words;
+  const double share = share_of_rows(filter);
+  if (share < kCoveringShare) return words;
+  const vtab::string index = covering_index(filter, columns);
+  if (!index.empty()) {
+    words << " INDEXED BY ";
+    append_identifier(words, index);
+  } else if (share >= kScanShare) {
+    words << " NOT INDEXED";
+  }
+  return words;
+}
+
+double Source::share_of_rows(const Filter& filter) const {
+  vtab::string sql = empty();
+  sql << "SELECT (SELECT min(rowid) FROM " << sql_ << "), (SELECT max(rowid) FROM " << sql_ << ")";
+  if (Statement::attempt(self_, sql) != SQLITE_OK) return 0;  // a table without rowids
+  Statement ends(self_, sql);
+  if (!ends.step() || ends.type(0) != SQLITE_INTEGER || ends.type(1) != SQLITE_INTEGER) return 0;
+  const std::int64_t first = ends.integer(0);
+  const auto span = static_cast<double>(ends.integer(1)) - static_cast<double>(first);
+  sql.clear();
+  sql << "SELECT (" << filter.column_conditions() << ") FROM " << sql_
+      << " AS job NOT INDEXED WHERE job.rowid >= ?1 ORDER BY job.rowid LIMIT 1";
+  Statement row(self_, sql);
+  std::int64_t seen = 0;
+  std::int64_t met = 0;
+  for (std::int64_t i = 0; i < kSamples; ++i) {
+    const double place = static_cast<double>(i) / static_cast<double>(kSamples);
+    row.bind(1, first + static_cast<std::int64_t>(span * place));
+    if (row.step()) {
+      ++seen;
+      if (row.integer(0) != 0) ++met;
+    }
+    row.reset();
+  }
+  return seen == 0 ? 0 : static_cast<double>(met) / static_cast<double>(seen);
+}
+
+vtab::string Source::covering_index(const Filter& filter, std::span<const std::string_view> columns) const {
+  vtab::string schema = empty();
+  if (schema_name_.empty()) {
+    schema << "NULL";
+  } else {
+    append_quoted(schema, schema_name_);
+  }
+  vtab::string table = empty();
+  append_quoted(table, table_name_);
+  vtab::string sql = empty();
+  sql << "SELECT name FROM pragma_index_list(" << table;
+  if (!schema_name_.empty()) sql << ", " << schema;
+  sql << ") WHERE partial = 0";
+  vtab::string best = empty();
+  if (Statement::attempt(self_, sql) != SQLITE_OK) return best;
+  Statement indexes(self_, sql);
+  sql.clear();
+  sql << "SELECT name FROM pragma_index_xinfo(?1";
+  if (!schema_name_.empty()) sql << ", " << schema;
+  sql << ") WHERE key";
+  if (Statement::attempt(self_, sql) != SQLITE_OK) return best;
+  Statement keys(self_, sql);
+  int best_rank = 0;
+  while (indexes.step()) {
+    const std::string_view name = indexes.text(0);
+    keys.bind(1, name);
+    std::size_t found = 0;
+    int width = 0;
+    bool leads = false;
+    vtab::vector<vtab::string> has{vtab::Allocator<vtab::string>(self_.api())};
+    while (keys.step()) {
+      has.emplace_back(keys.text(0), vtab::Allocator<char>(self_.api()));
+      ++width;
+    }
+    keys.reset();
+    const auto covers = [&](std::string_view column) {
+      return column == "id" ||
+             std::any_of(has.begin(), has.end(), [&](const auto& key) { return key == column; });
+    };
+    for (const std::string_view column : columns) found += covers(column) ? 1 : 0;
+    for (const std::string_view column : filter.columns()) found += covers(column) ? 1 : 0;
+    if (found < columns.size() + filter.columns().size() || has.empty()) continue;
+    leads = std::any_of(filter.equal_columns().begin(), filter.equal_columns().end(),
+                        [&](std::string_view column) { return has.front() == column; });
+    // One that the filter can enter first, then the narrowest.
+    const int rank = (leads ? 1000 : 0) + 100 - width;
+    if (rank > best_rank) {
+      best_rank = rank;
+      best = name;
+    }
+  }
+  return best;
+}
+
+void Source::explain(int rc, const Filter& filter, std::span<const std::string_view> columns) const {
+  const std::string before = std::string(function_) + ": ";
+  if ((rc & 0xff) != SQLITE_ERROR) throw_last_error(self_, rc, before);
+  const std::string what = self_.api()->errmsg(self_.db());
+  vtab::string sql = empty();
+  sql << "SELECT 1 FROM " << sql_ << " AS job";
+  if (const int failed = Statement::attempt(self_, sql); failed != SQLITE_OK) {
+    throw_last_error(self_, failed, before + "source \"" + std::string(given_) + "\": ");
+  }
+  const auto check = [&](std::string_view column) {
+    sql.clear();
+    sql << "SELECT job.";
+    append_identifier(sql, column);
+    sql << " FROM " << sql_ << " AS job";
+    if (const int failed = Statement::attempt(self_, sql); failed != SQLITE_OK) {
+      if ((failed & 0xff) != SQLITE_ERROR) throw_last_error(self_, failed, before);
+      throw vtab::error(before + "source \"" + std::string(given_) + "\" has no column \"" +
+                        std::string(column) + "\"");
+    }
+  };
+  for (const std::string_view column : columns) check(column);
+  for (const std::string_view column : filter.columns()) check(column);
+  if (filter.reads_tags()) {
+    sql.clear();
+    sql << "SELECT job_id, tag_id FROM " << schema_ << "jobtag";
+    if (const int failed = Statement::attempt(self_, sql); failed != SQLITE_OK)
+      throw_last_error(self_, failed, before + "tags are in the table jobtag: ");
+  }
+  throw vtab::error(before + what, rc);
+}
+
+}  // namespace warden::jobs

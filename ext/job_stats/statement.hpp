@@ -1,0 +1,95 @@
+// A statement of our own on the host's connection, while a statement of the host runs there: it sees the same snapshot,
+// is interrupted with it, passes the host's authorizer, and changes nothing.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "connection.hpp"
+#include "error.hpp"
+#include "memory.hpp"
+
+namespace warden::jobs {
+
+/// Throws what SQLite says went wrong: std::bad_alloc for SQLITE_NOMEM, else vtab::error with its text and code.
+[[noreturn]] inline void throw_last_error(ext::SqliteConnection& self, int rc,
+                                          const std::string& before = "") {
+  if ((rc & 0xff) == SQLITE_NOMEM) throw std::bad_alloc();
+  throw vtab::error(before + self.api()->errmsg(self.db()), rc);
+}
+
+/// Move-only; the connection's own thread only.
+class Statement {
+ public:
+  Statement() = default;
+  /// Prepares the first statement in `sql`. Throws as throw_last_error does.
+  Statement(ext::SqliteConnection& self, std::string_view sql) : self_(&self) {
+    if (const int rc = prepare(self, sql, &statement_); rc != SQLITE_OK) throw_last_error(self, rc);
+  }
+  Statement(Statement&& other) noexcept
+      : self_(other.self_), statement_(std::exchange(other.statement_, nullptr)) {}
+  Statement& operator=(Statement&& other) noexcept {
+    std::swap(self_, other.self_);
+    std::swap(statement_, other.statement_);
+    return *this;
+  }
+  ~Statement() {
+    if (statement_ != nullptr) self_->own_finalize(statement_);
+  }
+
+  /// The code that preparing `sql` ends with; nothing is kept.
+  static int attempt(ext::SqliteConnection& self, std::string_view sql) {
+    Statement made;
+    made.self_ = &self;
+    return prepare(self, sql, &made.statement_);
+  }
+
+  explicit operator bool() const noexcept { return statement_ != nullptr; }
+  /// True where there is a row. Throws as throw_last_error does; the statement is then at its beginning again.
+  bool step() {
+    const int rc = api()->step(statement_);
+    if (rc == SQLITE_ROW) return true;
+    if (rc == SQLITE_DONE) return false;
+    if ((rc & 0xff) == SQLITE_NOMEM) throw std::bad_alloc();
+    throw vtab::error(api()->errmsg(self_->db()), rc);
+  }
+  void reset() noexcept { api()->reset(statement_); }
+
+  // Parameters, from 1.
+  void bind(int position, std::int64_t number) { check(api()->bind_int64(statement_, position, number)); }
+  /// The text must live until the statement is reset or bound anew.
+  void bind(int position, std::string_view text) {
+    check(api()->bind_text64(statement_, position, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8));
+  }
+  void bind_pointer(int position, void* object, const char* type) {
+    check(api()->bind_pointer(statement_, position, object, type, nullptr));
+  }
+
+  // Columns of the row at hand, from 0. Texts are valid until the next step.
+  int type(int column) const noexcept { return api()->column_type(statement_, column); }
+  std::int64_t integer(int column) const noexcept { return api()->column_int64(statement_, column); }
+  double real(int column) const noexcept { return api()->column_double(statement_, column); }
+  std::string_view text(int column) const {
+    if (type(column) == SQLITE_NULL) return {};
+    const auto* bytes = api()->column_text(statement_, column);
+    if (bytes == nullptr) throw std::bad_alloc();
+    return {reinterpret_cast<const char*>(bytes),
+            static_cast<std::size_t>(api()->column_bytes(statement_, column))};
+  }
+  sqlite3_value* raw_value(int column) const noexcept { return api()->column_value(statement_, column); }
+
+ private:
+  const vtab::Api* api() const noexcept { return self_->api(); }
+  void check(int rc) const {
+    if (rc != SQLITE_OK) throw_last_error(*self_, rc);
+  }
+  static int prepare(ext::SqliteConnection& self, std::string_view sql, sqlite3_stmt** out) {
+    return self.api()->prepare_v2(self.db(), sql.data(), static_cast<int>(sql.size()), out, nullptr);
+  }
+
+  ext::SqliteConnection* self_ = nullptr;
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+}  // namespace warden::jobs

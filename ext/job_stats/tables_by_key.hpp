@@ -1,0 +1,234 @@
+// Hash tables of a pass over jobs: by text, by number, and sets of pairs. All memory is SQLite's, so that its limits see
+// and bound it; entries never move, so that growing costs an index of 4 bytes a slot and no copy of what is counted.
+//
+// One thread. Every insertion may throw std::bad_alloc, and then nothing has changed.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "memory.hpp"
+
+namespace warden::jobs {
+
+/// Mixes 64 bits (the finaliser of MurmurHash3).
+constexpr std::uint64_t mix(std::uint64_t x) noexcept {
+  x = (x ^ x >> 33) * 0xff51afd7ed558ccdU;
+  x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53U;
+  return x ^ x >> 33;
+}
+
+/// Of bytes, eight at a time. Not for keys whose author wants collisions: those cost time, never a wrong number.
+inline std::uint64_t hash_of(std::string_view bytes) noexcept {
+  std::uint64_t hash = bytes.size();
+  while (bytes.size() >= 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data(), 8);
+    hash = mix(hash ^ word);
+    bytes.remove_prefix(8);
+  }
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes.data(), bytes.size());
+  return mix(hash ^ word ^ 0x9e3779b97f4a7c15U);
+}
+
+/// Bytes that stay where they are until the whole goes.
+class Arena {
+ public:
+  explicit Arena(const vtab::Api* api) : api_(api) {}
+  ~Arena() {
+    for (Block* block = last_; block != nullptr;) {
+      Block* before = block->before;
+      api_->free(block);
+      block = before;
+    }
+  }
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  /// `size` bytes, aligned to 8.
+  void* take(std::size_t size) {
+    size = (size + 7) & ~std::size_t{7};
+    if (size > left_) {
+      // A few large blocks rather than many small ones, but little while there is little to hold.
+      const std::size_t wanted = size > next_block_ ? size : next_block_;
+      auto* block = static_cast<Block*>(api_->malloc64(sizeof(Block) + wanted));
+      if (block == nullptr) throw std::bad_alloc();
+      block->before = last_;
+      last_ = block;
+      at_ = reinterpret_cast<char*>(block + 1);
+      left_ = wanted;
+      if (next_block_ < kLargestBlock) next_block_ *= 2;
+    }
+    void* taken = at_;
+    at_ += size;
+    left_ -= size;
+    return taken;
+  }
+  std::string_view keep(std::string_view bytes) {
+    if (bytes.empty()) return {"", 0};
+    auto* kept = static_cast<char*>(take(bytes.size()));
+    std::memcpy(kept, bytes.data(), bytes.size());
+    return {kept, bytes.size()};
+  }
+
+ private:
+  struct Block {
+    Block* before;
+  };
+  static constexpr std::size_t kLargestBlock = 64 * 1024;
+  const vtab::Api* api_;
+  Block* last_ = nullptr;
+  char* at_ = nullptr;
+  std::size_t left_ = 0;
+  std::size_t next_block_ = 1024;
+};
+
+/// Open addressing over entries that are kept elsewhere: `Entry` needs key_hash() and is found by `same(entry)`.
+template <class Entry>
+class Index {
+ public:
+  explicit Index(const vtab::Api* api)
+      : slots_(vtab::Allocator<std::uint32_t>(api)), entries_(vtab::Allocator<Entry*>(api)) {}
+
+  template <class Same>
+  Entry* find(std::uint64_t hash, Same&& same) const {
+    if (slots_.empty()) return nullptr;
+    for (std::size_t i = hash & mask();; i = (i + 1) & mask()) {
+      if (slots_[i] == 0) return nullptr;
+      Entry* entry = entries_[slots_[i] - 1];
+      if (same(*entry)) return entry;
+    }
+  }
+  /// The key must not be there yet.
+  void add(std::uint64_t hash, Entry* entry) {
+    if ((entries_.size() + 1) * 4 > slots_.size() * 3) grow();
+    entries_.push_back(entry);
+    place(hash, static_cast<std::uint32_t>(entries_.size()));
+  }
+  /// All entries, in the order of insertion.
+  const vtab::vector<Entry*>& entries() const noexcept { return entries_; }
+
+ private:
+  std::size_t mask() const noexcept { return slots_.size() - 1; }
+  void place(std::uint64_t hash, std::uint32_t number) {
+    std::size_t i = hash & mask();
+    while (slots_[i] != 0) i = (i + 1) & mask();
+    slots_[i] = number;
+  }
+  void grow() {
+    vtab::vector<std::uint32_t> larger(slots_.empty() ? 64 : slots_.size() * 2, 0, slots_.get_allocator());
+    slots_.swap(larger);
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      place(entries_[i]->key_hash(), static_cast<std::uint32_t>(i + 1));
+    }
+  }
+
+  vtab::vector<std::uint32_t> slots_;  // 0 = free, else the number of the entry, from 1
+  vtab::vector<Entry*> entries_;
+};
+
+/// Text to Value. A Value begins as Value{}.
+template <class Value>
+class ByText {
+ public:
+  struct Entry {
+    std::string_view key;
+    std::uint32_t number;  // in the order of insertion, from 0
+    Value value;
+    std::uint64_t key_hash() const noexcept { return hash_of(key); }
+  };
+
+  explicit ByText(const vtab::Api* api) : arena_(api), index_(api) {}
+
+  Entry& at(std::string_view key) {
+    // Jobs come in runs of one user, one project: an index brings them so.
+    if (last_ != nullptr && last_->key == key) return *last_;
+    const std::uint64_t hash = hash_of(key);
+    Entry* entry = index_.find(hash, [&](const Entry& e) { return e.key == key; });
+    if (entry == nullptr) {
+      const std::string_view kept = arena_.keep(key);
+      entry = ::new (arena_.take(sizeof(Entry)))
+          Entry{kept, static_cast<std::uint32_t>(index_.entries().size()), Value{}};
+      index_.add(hash, entry);
+    }
+    return *(last_ = entry);
+  }
+  std::size_t size() const noexcept { return index_.entries().size(); }
+  const vtab::vector<Entry*>& entries() const noexcept { return index_.entries(); }
+  Arena& arena() noexcept { return arena_; }
+
+ private:
+  Arena arena_;
+  Index<Entry> index_;
+  Entry* last_ = nullptr;
+};
+
+/// How often each number was seen.
+class Counts {
+ public:
+  struct Entry {
+    std::int64_t number;
+    std::int64_t count;
+    std::uint64_t key_hash() const noexcept { return mix(static_cast<std::uint64_t>(number)); }
+  };
+
+  explicit Counts(const vtab::Api* api) : arena_(api), index_(api) {}
+
+  void add(std::int64_t number) {
+    if (last_ == nullptr || last_->number != number) {
+      const std::uint64_t hash = mix(static_cast<std::uint64_t>(number));
+      Entry* entry = index_.find(hash, [&](const Entry& e) { return e.number == number; });
+      if (entry == nullptr) {
+        entry = ::new (arena_.take(sizeof(Entry))) Entry{number, 0};
+        index_.add(hash, entry);
+      }
+      last_ = entry;
+    }
+    ++last_->count;
+  }
+  const vtab::vector<Entry*>& entries() const noexcept { return index_.entries(); }
+
+ private:
+  Arena arena_;
+  Index<Entry> index_;
+  Entry* last_ = nullptr;
+};
+
+/// A set of pairs of numbers below 2^32: which user was seen in which group.
+class PairSet {
+ public:
+  explicit PairSet(const vtab::Api* api) : slots_(vtab::Allocator<std::uint64_t>(api)) {}
+
+  /// True if the pair is new.
+  bool add(std::uint32_t first, std::uint32_t second) {
+    const std::uint64_t pair = (std::uint64_t{first} << 32 | second) + 1;  // 0 = free
+    if ((size_ + 1) * 4 > slots_.size() * 3) grow();
+    std::uint64_t& slot = slot_of(pair);
+    if (slot == pair) return false;
+    slot = pair;
+    ++size_;
+    return true;
+  }
+
+ private:
+  std::uint64_t& slot_of(std::uint64_t pair) noexcept {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t i = mix(pair) & mask;
+    while (slots_[i] != 0 && slots_[i] != pair) i = (i + 1) & mask;
+    return slots_[i];
+  }
+  void grow() {
+    vtab::vector<std::uint64_t> larger(slots_.empty() ? 64 : slots_.size() * 2, 0, slots_.get_allocator());
+    slots_.swap(larger);
+    for (const std::uint64_t pair : larger) {
+      if (pair != 0) slot_of(pair) = pair;
+    }
+  }
+
+  vtab::vector<std::uint64_t> slots_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace warden::jobs
