@@ -8,6 +8,8 @@ namespace {
 /// A value is near an edge if its place among the bins is within so much of a whole number: far more than the last bit of
 /// any double could do with at most 1000 bins, and still one value in millions.
 constexpr double kNear = 1e-9;
+/// Beyond it the digits after the point of a place say nothing.
+constexpr double kMostPlaces = 1e6;
 
 /// A peak that is looked for never grows beyond it: double it, and it is still finite.
 constexpr double kLargestPeak = 1e300;
@@ -30,36 +32,46 @@ std::optional<DurationBins> duration_bins(std::string_view name, bool parity) no
   return std::nullopt;
 }
 
-void MetricHistogram::add(double v) noexcept {
+bool MetricHistogram::add(double v, bool exact) noexcept {
   if (grows_) {
     if (v < 0) {
       ++below_;
-      return;
+      return true;
     }
     if (v > kLargestPeak) {
       ++above_;
-      return;
+      return true;
     }
-    if (v >= peak_ && v > 0) grow_beyond(v);
+    if (v >= peak_ && v > 0) {
+      if (!exact) return false;  // rare: a new largest value
+      grow_beyond(v);
+    }
     if (peak_ == 0) {
       ++jobs_[0];
-      return;
+      return true;
     }
-  } else if (!(v <= peak_)) {
-    ++above_;
-    return;
   } else if (peak_ == 0) {
-    return;  // x / 0 is NULL in SQL: in no bin
+    return true;  // x / 0 is NULL in SQL: in no bin
   }
-  // Truncated toward 0, as CAST does: what is less than one bin below 0 is in the first.
-  const double place = std::trunc(place_of(v, peak_, static_cast<double>(jobs_.size())));
-  if (place < 0) {
+  const auto bins = static_cast<double>(jobs_.size());
+  const double place = place_of(v, peak_, bins);
+  if (!exact) {
+    if (!(std::fabs(place) < kMostPlaces)) return false;
+    const double beyond = place - static_cast<double>(static_cast<std::int64_t>(place));
+    const double edge = std::fabs(beyond);
+    if (edge < kNear || edge > 1 - kNear) return false;
+  }
+  if (!(v <= peak_)) {
+    ++above_;
+  } else if (place <= -1) {
     ++below_;
-  } else if (place >= static_cast<double>(jobs_.size())) {
+  } else if (place >= bins) {
     ++jobs_.back();  // just below the peak, and rounded up to it
   } else {
-    ++jobs_[static_cast<std::size_t>(place)];
+    // Truncated toward 0, as CAST does: what is less than one bin below 0 is in the first.
+    ++jobs_[static_cast<std::size_t>(static_cast<std::int64_t>(place))];
   }
+  return true;
 }
 
 void MetricHistogram::grow_beyond(double v) noexcept {
@@ -77,12 +89,6 @@ void MetricHistogram::grow_beyond(double v) noexcept {
       jobs_[i / 2] += moved;
     }
   }
-}
-
-bool MetricHistogram::is_near_edge(double v) const noexcept {
-  if (peak_ == 0) return true;
-  const double place = v / peak_ * static_cast<double>(jobs_.size());
-  return std::fabs(place - std::nearbyint(place)) < kNear * std::fmax(1.0, std::fabs(place));
 }
 
 }  // namespace warden::jobs

@@ -61,9 +61,9 @@ class MetricHistogram {
         peak_(peak.value_or(0)),
         grows_(!peak) {}
 
-  void add(double v) noexcept;
-  /// True where another conversion of the same decimal digits to a double could fall into another bin.
-  bool is_near_edge(double v) const noexcept;
+  /// Counts a value and returns true. False, and nothing is counted, where the value is not `exact` and so near the edge of
+  /// a bin that its last bit decides.
+  bool add(double v, bool exact = true) noexcept;
   void add_without_value() noexcept { ++without_value_; }
 
   /// 0 where it grows and no value above 0 has come yet.

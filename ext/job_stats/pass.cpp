@@ -183,14 +183,13 @@ void Pass::add_numbers(sqlite3_value** row) {
 void Pass::add_metrics(FootprintReader::Read read) {
   for (std::size_t i = 0; i < metrics_.size(); ++i) {
     MetricHistogram& histogram = metrics_[i];
-    const FootprintValue* value = &footprints_->at(metric_places_[i]);
-    if (read != FootprintReader::Read::json || value->kind != FootprintValue::Kind::number) {
+    const FootprintValue& value = footprints_->at(metric_places_[i]);
+    if (read != FootprintReader::Read::json || value.kind != FootprintValue::Kind::number) {
       histogram.add_without_value();
       continue;
     }
-    if (!value->exact && histogram.is_near_edge(value->number))
-      value = &footprints_->exact(metric_places_[i]);
-    histogram.add(value->number);
+    if (!histogram.add(value.number, value.exact))
+      histogram.add(footprints_->exact(metric_places_[i]).number);
   }
 }
 
