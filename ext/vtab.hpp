@@ -35,14 +35,13 @@
 // Threads: SQLite serialises all calls on one connection; a table is installed on, and used by, one connection.
 #pragma once
 
-#include <algorithm>
 #include <array>
-#include <cstring>
 #include <functional>
 #include <ranges>
 
 #include "error.hpp"
 #include "memory.hpp"
+#include "plan.hpp"
 #include "query.hpp"
 #include "value.hpp"
 
@@ -172,93 +171,22 @@ class module {
   const Api* api() const noexcept { return api_; }
   Table& table() noexcept { return table_; }
 
-  /// CREATE TABLE text of the columns, as sqlite3_declare_vtab wants it.
-  static std::string declaration() {
-    std::string text = "CREATE TABLE x(";
-    each_column([&]<std::size_t I>() {
-      using column = typename list::template at<I>;
-      if (I > 0) text += ", ";
-      text +=
-          '"' + std::string(column::name) + "\" " + sql_type<typename query::template slot_at<I>::type>::decl;
-      if (column::hidden || column::unlisted) text += " HIDDEN";
-    });
-    return text + ")";
-  }
-
+  static std::string declaration() { return detail::declaration_of(kTraits); }
   int best_index(sqlite3_index_info& info) const {
-    std::array<std::array<bool, 3>, list::count> taken{};  // [column][= > <]
-    std::array<bool, list::count> unusable{};              // hidden columns with a constraint we may not use
-    std::array<char, 2 * 3 * list::count + 1> plan{};      // op, column, op, column, ... in the order of argv
-    int arguments = 0;
-    double rows = expected_rows();
-    bool unique = false;
-    for (int i = 0; i < info.nConstraint; ++i) {
-      const auto& constraint = info.aConstraint[i];
-      if (constraint.iColumn < 0 || constraint.iColumn >= static_cast<int>(list::count)) continue;
-      const auto c = static_cast<std::size_t>(constraint.iColumn);
-      const auto operation = operation_of(constraint.op);
-      if (!operation || !pushes(c, *operation)) continue;
-      const bool hidden = kTraits[c].hidden;
-      if (!constraint.usable) {
-        if (hidden) unusable[c] = true;
-        continue;
-      }
-      if (!hidden && kTraits[c].text) {
-        // Equality under NOCASE or RTRIM lets more through than ours: leave it to SQLite.
-        const char* collation = api_->vtab_collation(&info, i);
-        if (collation != nullptr && std::strcmp(collation, "BINARY") != 0) continue;
-      }
-      auto& slot = taken[c][index_of(*operation)];
-      if (slot) continue;  // a second constraint of a kind: SQLite checks it (an argument is echoed for that)
-      slot = true;
-      plan[static_cast<std::size_t>(arguments) * 2] = static_cast<char>(*operation);
-      plan[static_cast<std::size_t>(arguments) * 2 + 1] =
-          static_cast<char>(kFirstColumnLetter + constraint.iColumn);
-      info.aConstraintUsage[i].argvIndex = ++arguments;
-      info.aConstraintUsage[i].omit = hidden;
-      if (hidden) continue;
-      if (*operation == detail::op::equal) {
-        const bool one = kTraits[c].pushed == push::key;
-        rows = one ? 1 : std::min(rows, rows / 10 + 1);
-        unique = unique ||
-                 (one && !kTraits[c].text);  // text may be compared as numbers: '5' and '05' are one then
-      } else {
-        rows = rows / 3 + 1;
-      }
-    }
-    for (std::size_t c = 0; c < list::count; ++c) {
-      if (!kTraits[c].hidden || taken[c][0]) continue;
-      if (unusable[c]) return SQLITE_CONSTRAINT;  // this join order can't be; another one can
-      if (kTraits[c].required) {
-        // Not an error yet: SQLite also asks for each side of an OR by itself, without the rest of WHERE. This plan is
-        // taken only where there is no other; filter() then says what is missing.
-        plan = {kMissing, static_cast<char>(kFirstColumnLetter + static_cast<int>(c))};
-        rows = 1e30;
-        unique = false;
-        break;
-      }
-    }
-    info.idxStr = api_->mprintf("%s", plan.data());
-    if (info.idxStr == nullptr) throw std::bad_alloc();
-    info.needToFreeIdxStr = 1;
-    info.idxNum = static_cast<int>(info.colUsed & 0x7fffffff);
-    info.estimatedRows = static_cast<sqlite3_int64>(std::min(rows, 1e15)) + (unique ? 0 : 1);
-    info.estimatedCost = rows + scan_cost();
-    if (unique) info.idxFlags |= SQLITE_INDEX_SCAN_UNIQUE;
-    return SQLITE_OK;
+    return detail::plan_query(api_, info, {kTraits, expected_rows(), scan_cost()});
   }
 
   void filter(cursor& c, int used, const char* plan, sqlite3_value** argv) {
-    if (plan[0] == kMissing) {
+    if (plan[0] == detail::kMissing) {
       c.state.reset();
-      const auto& argument = kTraits[static_cast<std::size_t>(plan[1] - kFirstColumnLetter)];
+      const auto& argument = kTraits[static_cast<std::size_t>(plan[1] - detail::kFirstColumnLetter)];
       throw error(std::string(Table::name) + ": argument \"" + std::string(argument.name) + "\" is required");
     }
     query q(api_, static_cast<unsigned>(used));
     bool possible = true;
     for (std::size_t i = 0; plan[2 * i] != '\0'; ++i) {
       const auto operation = static_cast<detail::op>(plan[2 * i]);
-      const auto position = static_cast<std::size_t>(plan[2 * i + 1] - kFirstColumnLetter);
+      const auto position = static_cast<std::size_t>(plan[2 * i + 1] - detail::kFirstColumnLetter);
       at_column(position, [&]<std::size_t I>() {
         possible = q.template store<I>(Table::name, operation, value(api_, argv[i])) && possible;
       });
@@ -347,19 +275,6 @@ class module {
   static_assert(detail::has_rowid<Table> || (!kUpdates && !kErases),
                 "update() and erase() need rows with a rowid()");
 
-  static constexpr int kFirstColumnLetter =
-      '0';  // '0' + 61 is still a printable ASCII character: plans are readable
-  static constexpr char kMissing =
-      '!';  // in the place of an op: this argument is required, and there is none
-
-  struct traits {
-    std::string_view name;
-    bool hidden;
-    bool required;
-    bool text;
-    push pushed;
-  };
-
   template <class F>
   static constexpr void each_column(F&& f) {
     [&]<std::size_t... I>(std::index_sequence<I...>) { (f.template operator()<I>(), ...); }
@@ -373,42 +288,27 @@ class module {
     });
   }
 
-  static constexpr std::array<traits, list::count> kTraits = [] {
-    std::array<traits, list::count> all{};
+  static constexpr std::array<detail::column_traits, list::count> kTraits = [] {
+    std::array<detail::column_traits, list::count> all{};
     each_column([&]<std::size_t I>() {
       using column = typename list::template at<I>;
+      using slot = typename query::template slot_at<I>;
+      detail::column_traits& traits = all[I];
+      traits.name = column::name;
+      traits.decl = sql_type<typename slot::type>::decl;
+      traits.listed = !column::hidden && !column::unlisted;
       if constexpr (column::hidden) {
-        all[I] = {column::name, true, column::required, false, push::eq};
+        traits.argument = true;
+        traits.required = column::required;
+        traits.pushed = push::eq;
       } else {
-        using stored = typename query::template slot_at<I>::stored;
-        all[I] = {column::name, false, false, std::same_as<stored, string>,
-                  detail::has_rowid<Table> ? column::pushed : push::none};
+        traits.text = std::same_as<typename slot::stored, string>;
+        traits.pushed = detail::has_rowid<Table> ? column::pushed : push::none;
       }
     });
     return all;
   }();
 
-  static std::optional<detail::op> operation_of(unsigned char op) {
-    switch (op) {
-      case SQLITE_INDEX_CONSTRAINT_EQ:
-        return detail::op::equal;
-      case SQLITE_INDEX_CONSTRAINT_GT:
-      case SQLITE_INDEX_CONSTRAINT_GE:
-        return detail::op::lower;
-      case SQLITE_INDEX_CONSTRAINT_LT:
-      case SQLITE_INDEX_CONSTRAINT_LE:
-        return detail::op::upper;
-      default:
-        return std::nullopt;
-    }
-  }
-  static bool pushes(std::size_t c, detail::op operation) {
-    if (operation == detail::op::equal) return kTraits[c].pushed != push::none;
-    return !kTraits[c].hidden && kTraits[c].pushed == push::range;
-  }
-  static std::size_t index_of(detail::op operation) {
-    return operation == detail::op::equal ? 0 : operation == detail::op::lower ? 1 : 2;
-  }
   static double scan_cost() {
     if constexpr (requires { Table::scan_cost; }) {
       return Table::scan_cost;

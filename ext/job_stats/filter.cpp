@@ -1,5 +1,8 @@
 #include "filter.hpp"
 
+#include <locale.h>
+#include <stdlib.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -35,11 +38,17 @@ bool is_metric_name(std::string_view name) noexcept {
   });
 }
 
-std::string literal(double number) {
+std::string literal(const vtab::Api* api, double number) {
   if (std::isinf(number)) return number > 0 ? "9e999" : "-9e999";
-  std::array<char, 40> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
-  return std::string(text.data(), end);
+  // The shortest that is read back as the same. SQLite's own printing: the host's locale has no say in it, and the tables of
+  // std::to_chars for doubles are a quarter of all that warden would be.
+  static const locale_t kC = ::newlocale(LC_ALL_MASK, "C", nullptr);
+  std::array<char, 48> text{};
+  for (int digits = 15; digits <= 17; ++digits) {
+    api->xsnprintf(static_cast<int>(text.size()), text.data(), "%!.*g", digits, number);
+    if (kC != nullptr && ::strtod_l(text.data(), nullptr, kC) == number) break;
+  }
+  return text.data();
 }
 
 void append_quoted(vtab::string& sql, std::string_view text) {
@@ -150,9 +159,9 @@ vtab::string Filter::all_conditions() const {
     sql << "CASE WHEN json_valid(job.footprint) THEN json_extract(job.footprint, '$." << range.key
         << "') END";
     if (range.from && range.to) {
-      sql << " BETWEEN " << literal(*range.from) << " AND " << literal(*range.to);
+      sql << " BETWEEN " << literal(self_.api(), *range.from) << " AND " << literal(self_.api(), *range.to);
     } else {
-      sql << (range.from ? " >= " : " <= ") << literal(range.from ? *range.from : *range.to);
+      sql << (range.from ? " >= " : " <= ") << literal(self_.api(), range.from ? *range.from : *range.to);
     }
   }
   if (sql.empty()) sql << "1";
@@ -413,10 +422,11 @@ void Filter::real_range(std::string_view name, const JsonNode& value) {
   vtab::string sql = empty();
   sql << "job." << column_of(name);
   if (given.from != nullptr && given.to != nullptr) {
-    sql << " BETWEEN " << literal(given.from->real) << " AND " << literal(given.to->real);
+    sql << " BETWEEN " << literal(self_.api(), given.from->real) << " AND "
+        << literal(self_.api(), given.to->real);
   } else {
     sql << (given.from != nullptr ? " >= " : " <= ")
-        << literal(given.from != nullptr ? given.from->real : given.to->real);
+        << literal(self_.api(), given.from != nullptr ? given.from->real : given.to->real);
   }
   condition(sql);
 }

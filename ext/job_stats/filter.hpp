@@ -121,8 +121,8 @@ class Filter {
 /// True for names that ClusterCockpit gives to metrics: letters, digits, underscores.
 bool is_metric_name(std::string_view name) noexcept;
 
-/// A number as a literal that SQLite reads back to the same double.
-std::string literal(double number);
+/// A number as a literal that SQLite reads back as it has read it in JSON, up to 17 digits.
+std::string literal(const vtab::Api* api, double number);
 
 /// Appends 'text', quotes doubled.
 void append_quoted(vtab::string& sql, std::string_view text);

@@ -1,9 +1,6 @@
 #include "metric_list.hpp"
 
-#include <array>
-#include <charconv>
 #include <cmath>
-#include <cstdio>
 
 namespace warden::jobs {
 namespace {
@@ -14,11 +11,9 @@ constexpr std::int64_t kDefaultBins = 10;
 constexpr std::int64_t kMostBins = 1000;
 
 /// Upstream prints the peak into its SQL with six decimals.
-double with_six_decimals(double peak) {
-  std::array<char, 400> text{};
-  const int size = std::snprintf(text.data(), text.size(), "%.6f", peak);
-  std::from_chars(text.data(), text.data() + size, peak);
-  return peak;
+double with_six_decimals(double peak) noexcept {
+  constexpr double kDecimals = 1e6;
+  return peak < 1e9 ? std::nearbyint(peak * kDecimals) / kDecimals : peak;
 }
 
 }  // namespace
