@@ -47,6 +47,18 @@ void SqliteConnection::enrol(Host& host, sqlite3* db, bool opening) {
   made->install(opening);
 }
 
+void SqliteConnection::own_install_internal() {
+  if (has_internal_) return;
+  for (const Installer next : internal_installers()) {
+    if (const int rc = next(*this); rc == SQLITE_NOMEM) {
+      throw std::bad_alloc();
+    } else if (rc != SQLITE_OK) {
+      throw vtab::error("warden: functions of its own could not be registered", rc);
+    }
+  }
+  has_internal_ = true;
+}
+
 void SqliteConnection::install(bool opening) {
   const auto functions = function_installers();
   const auto tables = table_installers();

@@ -57,6 +57,9 @@ class SqliteConnection final : public Connection {
   void own_call() noexcept;
   /// The time in Unix seconds, the same throughout a statement of the host (as long as its hooks tell of statements).
   std::int64_t own_now() noexcept;
+  /// Registers functions of ours that only statements of ours call, the first time that one is about to. Throws
+  /// vtab::error, std::bad_alloc.
+  void own_install_internal();
   /// Ends a statement of ours, which is no statement of the host's: nobody is told.
   void own_finalize(sqlite3_stmt* statement) noexcept;
   /// Brings cache_size, temp_store and hooks to what the settings say; true if nothing is left to do.
@@ -112,6 +115,7 @@ class SqliteConnection final : public Connection {
   // The connection's own thread only.
   std::size_t registered_ = 0;     // functions and tables so far
   bool enrolled_ = false;          // all is done
+  bool has_internal_ = false;      // own_install_internal() was called
   bool internal_ = false;          // a statement of our own runs
   bool unseen_beginning_ = true;   // hooks were taken while a statement ran: its beginning was not seen
   Hooks installed_ = Hooks::none;  // the slots that were filled; taken_ says what is heeded of them
@@ -148,5 +152,7 @@ using Installer = int (*)(SqliteConnection&) noexcept;
 /// All functions, and all tables, in the order in which they are registered.
 std::span<const Installer> function_installers() noexcept;
 std::span<const Installer> table_installers() noexcept;
+/// Functions that statements of ours call: on connections that have such statements.
+std::span<const Installer> internal_installers() noexcept;
 
 }  // namespace warden::ext

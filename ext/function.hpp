@@ -143,27 +143,21 @@ struct scalar {
 
 }  // namespace detail
 
-/// Defines the SQL function Name on the target's connection, once per number of arguments that Fn allows, or once for all
-/// where there are more than two such numbers. `flags`:
-/// SQLITE_INNOCUOUS, SQLITE_DIRECTONLY, SQLITE_DETERMINISTIC. With `end`, it is called with the user object when the
-/// connection closes or the function is replaced, and at once if this fails; a function of several arities can't have
-/// one (SQLITE_MISUSE, like a slot that there is not). Returns a SQLite code.
+/// Defines the SQL function Name on the target's connection: one registration, whatever numbers of arguments Fn allows.
+/// `flags`: SQLITE_INNOCUOUS, SQLITE_DIRECTONLY, SQLITE_DETERMINISTIC. With `end`, it is called with the user object when
+/// the connection closes or the function is replaced, and at once if this fails. Returns a SQLite code (SQLITE_MISUSE for
+/// a slot that there is not).
 template <fixed_string Name, auto Fn, fixed_string... ArgumentNames>
 int define(const Target& target, int flags, void (*end)(void*) = nullptr) noexcept {
   using made = detail::scalar<Name, Fn, ArgumentNames...>;
   using count = detail::arity<typename made::parameters>;
-  if (target.slot < 0 || target.slot >= kSlots || (end != nullptr && count::least != count::most)) {
+  if (target.slot < 0 || target.slot >= kSlots) {
     if (end != nullptr) end(target.user);
     return SQLITE_MISUSE;
   }
-  const bool any_number = count::most - count::least > 1;
-  for (int n = count::least; n <= (any_number ? count::least : count::most); ++n) {
-    const int rc = target.api->create_function_v2(
-        target.db, Name.text, any_number ? -1 : n, SQLITE_UTF8 | flags, target.user,
-        made::callbacks[static_cast<std::size_t>(target.slot)], nullptr, nullptr, end);
-    if (rc != SQLITE_OK) return rc;
-  }
-  return SQLITE_OK;
+  return target.api->create_function_v2(
+      target.db, Name.text, count::least == count::most ? count::most : -1, SQLITE_UTF8 | flags, target.user,
+      made::callbacks[static_cast<std::size_t>(target.slot)], nullptr, nullptr, end);
 }
 
 }  // namespace warden::vtab

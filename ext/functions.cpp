@@ -82,13 +82,10 @@ std::int64_t release_idle(SqliteConnection& self) {
   return total;
 }
 
-std::int64_t warden_release_own(SqliteConnection& self) {
+std::optional<std::int64_t> warden_release(SqliteConnection& self, std::optional<vtab::value> argument) {
   self.own_call();
-  return *release_one(self, self.id);
-}
-
-std::optional<std::int64_t> warden_release(SqliteConnection& self, vtab::value which) {
-  self.own_call();
+  if (!argument) return release_one(self, self.id);
+  const vtab::value which = *argument;
   if (which.type() == SQLITE_INTEGER) return release_one(self, which.as_int64());
   if (which.type() == SQLITE_TEXT && which.as_text() == "idle") return release_idle(self);
   const std::string given =
@@ -262,16 +259,13 @@ int install_function(SqliteConnection& connection) noexcept {
 std::span<const Installer> function_installers() noexcept {
   constexpr int kActs = SQLITE_DIRECTONLY;
   constexpr int kPure = SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC;
-  static constexpr std::array<Installer, 21> kAll{
+  static constexpr std::array<Installer, 16> kAll{
       install_function<"warden_connection_id", &warden_connection_id, SQLITE_INNOCUOUS>,
-      install_function<"warden_release", &warden_release_own, kActs>,
       install_function<"warden_release", &warden_release, kActs, "connection_id">,
       install_function<"warden_trim", &warden_trim, kActs>,
       install_function<"warden_label", &warden_label, kActs, "label">,
-      install_function<"warden_timeout", &warden_timeout_get, kActs>,
-      install_function<"warden_timeout", &warden_timeout_set, kActs, "ms">,
-      install_function<"warden_cancel", &warden_cancel, kActs, "connection_id">,
-      install_function<"warden_cancel", &warden_cancel_one, kActs, "connection_id", "statement_seq">,
+      install_function<"warden_timeout", &warden_timeout, kActs, "ms">,
+      install_function<"warden_cancel", &warden_cancel, kActs, "connection_id", "statement_seq">,
       install_function<"warden_statements_reset", &warden_statements_reset, kActs>,
       install_function<"warden_get", &warden_get, kActs, "name">,
       install_function<"warden_set", &warden_set, kActs, "name", "value">,
@@ -281,7 +275,12 @@ std::span<const Installer> function_installers() noexcept {
       install_function<"warden_size_text", &warden_size_text, kPure, "bytes">,
       install_function<"warden_version", &warden_version, kPure>,
       install_function<"warden_debug", &warden_debug, kActs>, jobs::install_job_count,
-      jobs::install_job_filter_sql, jobs::install_pass, jobs::install_match};
+      jobs::install_job_filter_sql};
+  return kAll;
+}
+
+std::span<const Installer> internal_installers() noexcept {
+  static constexpr std::array<Installer, 2> kAll{jobs::install_pass, jobs::install_match};
   return kAll;
 }
 

@@ -50,13 +50,10 @@ std::int64_t cancel_statement(SqliteConnection& self, std::int64_t connection_id
 
 }  // namespace
 
-std::int64_t warden_timeout_get(SqliteConnection& self) {
+std::int64_t warden_timeout(SqliteConnection& self, std::optional<vtab::value> given) {
   self.own_call();
-  return in_force_ms(self);
-}
-
-std::int64_t warden_timeout_set(SqliteConnection& self, vtab::value ms) {
-  self.own_call();
+  if (!given) return in_force_ms(self);
+  const vtab::value ms = *given;
   if (ms.is_null()) {
     self.timeout_ms.store(-1, std::memory_order_relaxed);
   } else if (ms.type() != SQLITE_INTEGER) {
@@ -75,13 +72,15 @@ std::int64_t warden_timeout_set(SqliteConnection& self, vtab::value ms) {
   return in_force;
 }
 
-std::int64_t warden_cancel(SqliteConnection& self, std::int64_t connection_id) {
-  return cancel_statement(self, connection_id, std::nullopt);
-}
-
-std::int64_t warden_cancel_one(SqliteConnection& self, std::int64_t connection_id,
-                               std::int64_t statement_seq) {
-  return cancel_statement(self, connection_id, statement_seq);
+std::int64_t warden_cancel(SqliteConnection& self, std::int64_t connection_id,
+                           std::optional<vtab::value> seq) {
+  if (!seq) return cancel_statement(self, connection_id, std::nullopt);
+  // NULL is not "any": whoever has no number means no statement.
+  if (seq->type() != SQLITE_INTEGER) {
+    throw vtab::error(std::string("warden_cancel: statement_seq must be an integer, not ") +
+                      seq->type_name());
+  }
+  return cancel_statement(self, connection_id, seq->as_int64());
 }
 
 std::int64_t warden_statements_reset(SqliteConnection& self) {

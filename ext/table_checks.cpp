@@ -270,7 +270,7 @@ struct ChecksTable : OwnTable {
 }  // namespace
 
 int install_checks(SqliteConnection& connection) noexcept {
-  return vtab::install<ChecksTable>(connection.api(), connection.db(), connection);
+  return vtab::install_on<ChecksTable>(connection.db(), connection);
 }
 
 }  // namespace warden::ext

@@ -144,7 +144,7 @@ struct ConnectionsTable : OwnTable {
 }  // namespace
 
 int install_connections(SqliteConnection& connection) noexcept {
-  return vtab::install<ConnectionsTable>(connection.api(), connection.db(), connection);
+  return vtab::install_on<ConnectionsTable>(connection.db(), connection);
 }
 
 }  // namespace warden::ext

@@ -85,7 +85,7 @@ struct EventsTable : OwnTable {
 }  // namespace
 
 int install_events(SqliteConnection& connection) noexcept {
-  return vtab::install<EventsTable>(connection.api(), connection.db(), connection);
+  return vtab::install_on<EventsTable>(connection.db(), connection);
 }
 
 }  // namespace warden::ext

@@ -103,7 +103,7 @@ struct MemoryTable : OwnTable {
 }  // namespace
 
 int install_memory(SqliteConnection& connection) noexcept {
-  return vtab::install<MemoryTable>(connection.api(), connection.db(), connection);
+  return vtab::install_on<MemoryTable>(connection.db(), connection);
 }
 
 }  // namespace warden::ext

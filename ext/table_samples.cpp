@@ -48,7 +48,7 @@ struct SamplesTable : OwnTable {
 }  // namespace
 
 int install_samples(SqliteConnection& connection) noexcept {
-  return vtab::install<SamplesTable>(connection.api(), connection.db(), connection);
+  return vtab::install_on<SamplesTable>(connection.db(), connection);
 }
 
 }  // namespace warden::ext

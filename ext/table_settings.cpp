@@ -99,7 +99,7 @@ struct SettingsTable : OwnTable {
 }  // namespace
 
 int install_settings(SqliteConnection& connection) noexcept {
-  return vtab::install<SettingsTable>(connection.api(), connection.db(), connection);
+  return vtab::install_on<SettingsTable>(connection.db(), connection);
 }
 
 }  // namespace warden::ext

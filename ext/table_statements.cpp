@@ -141,7 +141,7 @@ vtab::vector<StatementRow> statement_rows(const vtab::Api* api) {
 }
 
 int install_statements(SqliteConnection& connection) noexcept {
-  return vtab::install<StatementsTable>(connection.api(), connection.db(), connection);
+  return vtab::install_on<StatementsTable>(connection.db(), connection);
 }
 
 }  // namespace warden::ext

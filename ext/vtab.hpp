@@ -89,19 +89,20 @@ constexpr bool rewinds = [] {
   }
 }();
 
-/// The table of callbacks for Table, as SQLite wants it. Each is a shim; what it does is in module<Table>.
-template <class Table>
-const sqlite3_module* methods() noexcept;
-
 template <class Table>
 struct instance : sqlite3_vtab {
   explicit instance(module<Table>& owner) : sqlite3_vtab{}, api(owner.api()), home(&owner) {}
+  template <class Context>
+  instance(const Api* routines, Context& context) : sqlite3_vtab{}, api(routines) {
+    home = &own.emplace(routines, context);
+  }
   void report(const char* text) noexcept {
     api->free(zErrMsg);
     zErrMsg = api->mprintf("%s", text);
   }
   const Api* api;
-  module<Table>* home;  // gone before the last xDisconnect where the module was replaced
+  std::optional<module<Table>> own;  // of a table that is installed on a context
+  module<Table>* home;               // gone before the last xDisconnect where the module was replaced
 };
 
 template <class Table>
@@ -330,7 +331,7 @@ class module {
 
 namespace detail {
 
-template <class Table>
+template <class Table, class Context>
 struct shims {
   using owner = module<Table>;
   using instance = detail::instance<Table>;
@@ -346,7 +347,7 @@ struct shims {
 
   static int connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** out,
                      char** message) noexcept {
-    auto& home = *static_cast<owner*>(aux);
+    auto& home = *static_cast<std::conditional_t<std::is_void_v<Context>, owner, Context>*>(aux);
     const Api* api = home.api();
     return guard(
         [&] {
@@ -357,7 +358,11 @@ struct shims {
           } else if constexpr (Table::risk == risk::innocuous) {
             api->vtab_config(db, SQLITE_VTAB_INNOCUOUS);
           }
-          *out = make<instance>(api, home);
+          if constexpr (std::is_void_v<Context>) {
+            *out = make<instance>(api, home);
+          } else {
+            *out = make<instance>(api, api, home);
+          }
           return SQLITE_OK;
         },
         [&](const char* text) { *message = api->mprintf("%s", text); });
@@ -394,9 +399,10 @@ struct shims {
   }
 };
 
-template <class Table>
+/// The table of callbacks for Table, as SQLite wants it. Each is a shim; what it does is in module<Table>.
+template <class Table, class Context = void>
 const sqlite3_module* methods() noexcept {
-  using s = shims<Table>;
+  using s = shims<Table, Context>;
   static constexpr sqlite3_module kMethods = [] {
     sqlite3_module m{};
     // iVersion tells SQLite which slots exist: 0 ends at xRename, 1 adds savepoints, 2 xShadowName, 4 xIntegrity.
@@ -436,6 +442,15 @@ int install(const Api* api, sqlite3* db, Args&&... args) noexcept {
         });
       },
       [](const char*) {});
+}
+
+/// Installs Table without making one: it is constructed from `context` when a statement first names it, so that a table
+/// that nobody asks for costs nothing but its name. The context gives its SQLite by api(), and lives as long as the
+/// connection can run statements.
+template <class Table, class Context>
+int install_on(sqlite3* db, Context& context) noexcept {
+  return context.api()->create_module_v2(db, Table::name, detail::methods<Table, Context>(), &context,
+                                         nullptr);
 }
 
 }  // namespace warden::vtab

@@ -84,6 +84,7 @@ void Pass::run(const Source& source, const Filter& filter) {
     append_identifier(call, name);
   }
   call.append(")");
+  self_.own_install_internal();
   Statement pass = source.scan(filter, {call, columns, "", ""});
   pass.bind_pointer(1, this, kPointerType);
   pass.step();

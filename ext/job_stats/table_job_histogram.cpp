@@ -83,7 +83,7 @@ struct JobHistogram : ext::OwnTable {
 }  // namespace
 
 int install_job_histogram(ext::SqliteConnection& connection) noexcept {
-  return vtab::install<JobHistogram>(connection.api(), connection.db(), connection);
+  return vtab::install_on<JobHistogram>(connection.db(), connection);
 }
 
 }  // namespace warden::jobs

@@ -71,7 +71,7 @@ struct JobMetricHistogram : ext::OwnTable {
 }  // namespace
 
 int install_job_metric_histogram(ext::SqliteConnection& connection) noexcept {
-  return vtab::install<JobMetricHistogram>(connection.api(), connection.db(), connection);
+  return vtab::install_on<JobMetricHistogram>(connection.db(), connection);
 }
 
 }  // namespace warden::jobs

@@ -122,7 +122,7 @@ struct JobPage : ext::OwnTable {
 }  // namespace
 
 int install_job_page(ext::SqliteConnection& connection) noexcept {
-  return vtab::install<JobPage>(connection.api(), connection.db(), connection);
+  return vtab::install_on<JobPage>(connection.db(), connection);
 }
 
 }  // namespace warden::jobs

@@ -149,7 +149,7 @@ struct JobStats : ext::OwnTable {
 }  // namespace
 
 int install_job_stats(ext::SqliteConnection& connection) noexcept {
-  return vtab::install<JobStats>(connection.api(), connection.db(), connection);
+  return vtab::install_on<JobStats>(connection.db(), connection);
 }
 
 }  // namespace warden::jobs

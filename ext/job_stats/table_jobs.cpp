@@ -240,7 +240,7 @@ struct Jobs : ext::OwnTable {
 }  // namespace
 
 int install_jobs(ext::SqliteConnection& connection) noexcept {
-  return vtab::install<Jobs>(connection.api(), connection.db(), connection);
+  return vtab::install_on<Jobs>(connection.db(), connection);
 }
 
 }  // namespace warden::jobs
