@@ -56,7 +56,8 @@ bool MetricHistogram::add(double v, bool exact) noexcept {
   const auto bins = static_cast<double>(jobs_.size());
   const double place = place_of(v, peak_, bins);
   if (!exact) {
-    if (!(std::fabs(place) < kMostPlaces)) return false;
+    // At the peak, too: one bit more, and it is above.
+    if (v == peak_ || !(std::fabs(place) < kMostPlaces)) return false;
     const double beyond = place - static_cast<double>(static_cast<std::int64_t>(place));
     const double edge = std::fabs(beyond);
     if (edge < kNear || edge > 1 - kNear) return false;

@@ -16,6 +16,16 @@ JsonNode::Type type_of(std::string_view name) noexcept {
   return JsonNode::Type::null;
 }
 
+/// SQLite ends a text at a NUL, and older versions cut what they make of a string at one: what is left would say something
+/// else than what was written.
+bool has_nul(std::string_view json) noexcept {
+  if (json.find('\0') != std::string_view::npos) return true;
+  for (std::size_t at = json.find('\\'); at != std::string_view::npos; at = json.find('\\', at + 2)) {
+    if (json.substr(at + 1, 5) == "u0000") return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 const char* type_name(JsonNode::Type type) noexcept {
@@ -39,6 +49,7 @@ const char* type_name(JsonNode::Type type) noexcept {
 
 JsonTree::JsonTree(ext::SqliteConnection& self, std::string_view json, std::string what)
     : what_(std::move(what)), nodes_(vtab::Allocator<JsonNode>(self.api())), texts_(self.api()) {
+  if (has_nul(json)) throw vtab::error(what_ + " has a NUL character");
   Statement valid(self, "SELECT json_valid(?1)");
   valid.bind(1, json);
   if (!valid.step() || valid.integer(0) == 0) throw vtab::error(what_ + " is not valid JSON");

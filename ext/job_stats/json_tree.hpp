@@ -27,7 +27,7 @@ struct JsonNode {
 /// One thread. `what` names the text in errors: "job_stats: filter".
 class JsonTree {
  public:
-  /// Throws vtab::error where the text is not JSON: "<what> is not valid JSON".
+  /// Throws vtab::error where the text is not JSON: "<what> is not valid JSON"; or has a NUL, or one in a string.
   JsonTree(ext::SqliteConnection& self, std::string_view json, std::string what);
 
   const JsonNode& root() const noexcept { return nodes_.front(); }

@@ -60,11 +60,12 @@ void MetricList::add(const JsonNode& item, bool parity) {
   metrics_.push_back({name->text, peak});
 }
 
-std::int64_t metric_bins(std::string_view function, std::optional<std::int64_t> bins) {
+std::int64_t metric_bins(std::string_view function, std::string_view argument,
+                         std::optional<std::int64_t> bins) {
   const std::int64_t wanted = bins.value_or(kDefaultBins);
   if (wanted < 1 || wanted > kMostBins) {
-    throw vtab::error(std::string(function) + ": bins must be from 1 to " + std::to_string(kMostBins) +
-                      ", not " + std::to_string(wanted));
+    throw vtab::error(std::string(function) + ": " + std::string(argument) + " must be from 1 to " +
+                      std::to_string(kMostBins) + ", not " + std::to_string(wanted));
   }
   return wanted;
 }

@@ -27,6 +27,7 @@ class MetricList {
 };
 
 /// The number of bins, 1 to 1000; throws vtab::error for others.
-std::int64_t metric_bins(std::string_view function, std::optional<std::int64_t> bins);
+std::int64_t metric_bins(std::string_view function, std::string_view argument,
+                         std::optional<std::int64_t> bins);
 
 }  // namespace warden::jobs

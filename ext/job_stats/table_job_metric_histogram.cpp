@@ -48,7 +48,7 @@ struct JobMetricHistogram : ext::OwnTable {
   vtab::vector<MetricRow> scan(const vtab::query<row, columns>& q) const {
     const Call call(self, kFunction, Arguments::of(q), true);
     const MetricList wanted(self, kFunction, std::string_view(*q.argument<"metrics">()), call.options.parity);
-    const std::int64_t bins = metric_bins(kFunction, q.argument<"bins">());
+    const std::int64_t bins = metric_bins(kFunction, "bins", q.argument<"bins">());
     vtab::vector<MetricRow> rows{vtab::Allocator<MetricRow>(self.api())};
     if (wanted.metrics().empty()) return rows;
     Pass pass(self, kFunction, call.options);

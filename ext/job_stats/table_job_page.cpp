@@ -61,7 +61,7 @@ struct JobPage : ext::OwnTable {
       throw vtab::error("job_page: duration_bins must be 1m, 10m, 1h, 6h, 12h or 24h, not \"" +
                         std::string(std::string_view(*word).substr(0, 64)) + "\"");
     }
-    const std::int64_t bins = metric_bins(kFunction, q.argument<"metric_bins">());
+    const std::int64_t bins = metric_bins(kFunction, "metric_bins", q.argument<"metric_bins">());
     Pass pass(self, kFunction, call.options);
     pass.want_totals(Wanted::everything());
     pass.want_durations(*division);

@@ -6,6 +6,9 @@
 namespace warden::jobs {
 namespace {
 
+/// One more than the largest INTEGER.
+constexpr double kTwoTo63 = 9223372036854775808.0;
+
 template <class T>
 T number_at(std::string_view bytes) noexcept {
   T number{};
@@ -35,7 +38,7 @@ std::string_view GroupKey::encode(const vtab::value& v, vtab::string& buffer) {
       break;
     case SQLITE_FLOAT: {
       const double number = v.as_double();
-      const bool is_whole = std::fabs(number) < 9.2e18 && number == std::trunc(number);
+      const bool is_whole = number >= -kTwoTo63 && number < kTwoTo63 && number == std::trunc(number);
       buffer += is_whole ? kInteger : kReal;
       if (is_whole) {
         append_number(buffer, static_cast<std::int64_t>(number));
@@ -63,7 +66,10 @@ double GroupKey::real() const noexcept {
 bool GroupKey::operator<(const GroupKey& other) const noexcept {
   if (is_number() && other.is_number()) {
     if (encoded_[0] == kInteger && other.encoded_[0] == kInteger) return integer() < other.integer();
-    return real() < other.real();
+    // The largest integers are rounded up to 2^63, which as a REAL is more than they are.
+    const double a = real();
+    const double b = other.real();
+    return a != b ? a < b : encoded_[0] < other.encoded_[0];
   }
   if (encoded_[0] != other.encoded_[0]) return encoded_[0] < other.encoded_[0];
   return bytes() < other.bytes();
