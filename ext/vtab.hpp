@@ -238,6 +238,13 @@ class module {
         break;
       }
     }
+    // Asked for one side of an OR, where the arguments are in use but are not among the constraints: as if nothing helped, so
+    // that SQLite scans once. Side by side it would mix up the order of the rows, and test "argument = NULL" itself.
+    for (std::size_t c = 0; c < list::count; ++c) {
+      if (!kTraits[c].hidden || taken[c][0] || unusable[c] || !in_use(info, c)) continue;
+      rows = std::max(rows, expected_rows());
+      unique = false;
+    }
     info.idxStr = api_->mprintf("%s", plan.data());
     if (info.idxStr == nullptr) throw std::bad_alloc();
     info.needToFreeIdxStr = 1;
@@ -405,6 +412,10 @@ class module {
   static bool pushes(std::size_t c, detail::op operation) {
     if (operation == detail::op::equal) return kTraits[c].pushed != push::none;
     return !kTraits[c].hidden && kTraits[c].pushed == push::range;
+  }
+  /// SQLite tells of columns from the 64th on together.
+  static bool in_use(const sqlite3_index_info& info, std::size_t c) {
+    return (info.colUsed >> std::min<std::size_t>(c, 63) & 1) != 0;
   }
   static std::size_t index_of(detail::op operation) {
     return operation == detail::op::equal ? 0 : operation == detail::op::lower ? 1 : 2;
