@@ -59,7 +59,8 @@ bool MetricHistogram::add(double v, bool exact) noexcept {
     if (!(std::fabs(place) < kMostPlaces)) return false;
     const double beyond = place - static_cast<double>(static_cast<std::int64_t>(place));
     const double edge = std::fabs(beyond);
-    if (edge < kNear || edge > 1 - kNear) return false;
+    // At the peak the place says nothing: it is made to be within the last bin.
+    if (v == peak_ || edge < kNear || edge > 1 - kNear) return false;
   }
   if (!(v <= peak_)) {
     ++above_;
