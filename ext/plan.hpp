@@ -130,6 +130,14 @@ inline int plan_query(const Api* api, sqlite3_index_info& info, const table_trai
       break;
     }
   }
+  // Asked for one side of an OR, where the arguments are in use but are not among the constraints: as if nothing helped, so
+  // that SQLite scans once. Side by side it would mix up the order of the rows, and test "argument = NULL" itself.
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    const bool in_use = (info.colUsed >> c & 1) != 0;
+    if (!columns[c].argument || states[c].taken[0] || states[c].unusable || !in_use) continue;
+    rows = std::max(rows, table.expected_rows);
+    unique = false;
+  }
   info.idxStr = api->mprintf("%s", plan.data());
   if (info.idxStr == nullptr) throw std::bad_alloc();
   info.needToFreeIdxStr = 1;

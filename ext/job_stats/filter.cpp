@@ -1,12 +1,10 @@
 #include "filter.hpp"
 
-#include <locale.h>
-#include <stdlib.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 
 #include "rfc3339.hpp"
 
@@ -36,19 +34,6 @@ bool is_metric_name(std::string_view name) noexcept {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
   });
-}
-
-std::string literal(const vtab::Api* api, double number) {
-  if (std::isinf(number)) return number > 0 ? "9e999" : "-9e999";
-  // The shortest that is read back as the same. SQLite's own printing: the host's locale has no say in it, and the tables of
-  // std::to_chars for doubles are a quarter of all that warden would be.
-  static const locale_t kC = ::newlocale(LC_ALL_MASK, "C", nullptr);
-  std::array<char, 48> text{};
-  for (int digits = 15; digits <= 17; ++digits) {
-    api->xsnprintf(static_cast<int>(text.size()), text.data(), "%!.*g", digits, number);
-    if (kC != nullptr && ::strtod_l(text.data(), nullptr, kC) == number) break;
-  }
-  return text.data();
 }
 
 void append_quoted(vtab::string& sql, std::string_view text) {
@@ -159,9 +144,9 @@ vtab::string Filter::all_conditions() const {
     sql << "CASE WHEN json_valid(job.footprint) THEN json_extract(job.footprint, '$." << range.key
         << "') END";
     if (range.from && range.to) {
-      sql << " BETWEEN " << literal(self_.api(), *range.from) << " AND " << literal(self_.api(), *range.to);
+      sql << " BETWEEN " << literal(*range.from) << " AND " << literal(*range.to);
     } else {
-      sql << (range.from ? " >= " : " <= ") << literal(self_.api(), range.from ? *range.from : *range.to);
+      sql << (range.from ? " >= " : " <= ") << literal(range.from ? *range.from : *range.to);
     }
   }
   if (sql.empty()) sql << "1";
@@ -174,6 +159,27 @@ void Filter::condition(std::string_view sql) {
 }
 
 // ---- members and values
+
+std::string Filter::literal(double number) const {
+  if (std::isinf(number)) return number > 0 ? "9e999" : "-9e999";
+  // The shortest that SQLite reads back as the same. Its own printing: the host's locale has no say in it.
+  std::array<char, 48> digits{};
+  for (int count = 15; count <= 17; ++count) {
+    self_.api()->xsnprintf(static_cast<int>(digits.size()), digits.data(), "%!.*g", count, number);
+    Statement read(self_, std::string("SELECT ") + digits.data());
+    if (read.step() && read.real(0) == number) return digits.data();
+  }
+  // SQLite misses the last bit of one number in thousands: that one as a quotient of two that have no digits after the point.
+  int exponent = 0;
+  std::string text =
+      "(" + std::to_string(static_cast<std::int64_t>(std::ldexp(std::frexp(number, &exponent), 53))) + ".0";
+  for (exponent -= 53; exponent != 0;) {
+    const int part = std::clamp(exponent, -62, 62);
+    text += (part < 0 ? " / " : " * ") + std::to_string(std::int64_t{1} << std::abs(part)) + ".0";
+    exponent -= part;
+  }
+  return text + ")";
+}
 
 const JsonNode* Filter::member(const JsonNode& object, std::string_view key) const {
   const JsonNode* found = nullptr;
@@ -422,11 +428,10 @@ void Filter::real_range(std::string_view name, const JsonNode& value) {
   vtab::string sql = empty();
   sql << "job." << column_of(name);
   if (given.from != nullptr && given.to != nullptr) {
-    sql << " BETWEEN " << literal(self_.api(), given.from->real) << " AND "
-        << literal(self_.api(), given.to->real);
+    sql << " BETWEEN " << literal(given.from->real) << " AND " << literal(given.to->real);
   } else {
     sql << (given.from != nullptr ? " >= " : " <= ")
-        << literal(self_.api(), given.from != nullptr ? given.from->real : given.to->real);
+        << literal(given.from != nullptr ? given.from->real : given.to->real);
   }
   condition(sql);
 }

@@ -100,6 +100,8 @@ class Filter {
   vtab::string id_list(const JsonNode& value) const;
   vtab::string text_list(const JsonNode& value) const;
   vtab::string quoted(const JsonNode& value) const;
+  /// A number as SQL that SQLite reads back to the same double.
+  std::string literal(double number) const;
   vtab::string pattern(const JsonNode& value, std::string_view before, std::string_view after) const;
   /// The rule that a StringInput means, to be put after an expression: " = 'x'". Empty where it means none.
   vtab::string text_rule(const JsonNode& value, bool takes_lists, bool& is_equality) const;
@@ -120,9 +122,6 @@ class Filter {
 
 /// True for names that ClusterCockpit gives to metrics: letters, digits, underscores.
 bool is_metric_name(std::string_view name) noexcept;
-
-/// A number as a literal that SQLite reads back as it has read it in JSON, up to 17 digits.
-std::string literal(const vtab::Api* api, double number);
 
 /// Appends 'text', quotes doubled.
 void append_quoted(vtab::string& sql, std::string_view text);

@@ -6,7 +6,8 @@
 // bins: 1 to 1000, of equal width from 0 to the peak; default 10. from_value <= value < to_value, in the last bin also
 // value = peak. Without a peak it is the smallest power of two above all values.
 //
-// After the bins comes a row with the jobs above the peak; before them one, bin 0, where values lie a bin or more below 0.
+// After the bins comes a row with the jobs above the peak; before them one, bin 0, where values lie a bin or more below 0
+// (less than that is counted in the first bin), or without a peak below 0 at all.
 // Not in SELECT *: without_value, the jobs of the filter that have no number for the metric, and bad_footprints, those of
 // them whose footprint is not JSON: the jobs of a metric and its without_value add up to all jobs of the filter.
 //

@@ -9,6 +9,8 @@
 //
 // duration counts up to now for a job that runs. resources and footprint are TEXT here, whatever they are in the table. Rows
 // come as they are read: a page costs what SQLite needs for it, and all jobs at once need no memory.
+//
+// With parity = 1 a list in the order of a metric has only jobs whose footprint is JSON.
 #include <array>
 
 #include "call.hpp"
@@ -150,6 +152,9 @@ struct Jobs : ext::OwnTable {
     const bool is_page = append_page(tail, q);
     vtab::string conditions(memory());
     if (!is_page) conditions = hints(q);
+    // Upstream's list by a metric leaves out what it can't read.
+    if (call.options.parity && order.reads_footprint())
+      conditions.append(conditions.empty() ? "" : " AND ").append("json_valid(job.footprint)");
     if (!call.filter.footprint().empty()) {
       reading->matches.emplace(self, call.filter);
       conditions.append(conditions.empty() ? "" : " AND ").append(Matcher::kSql);
