@@ -506,7 +506,8 @@ void Filter::metrics(std::string_view, const JsonNode& value) {
     if (metric->type != Type::text) tree_->refuse_type(*metric, "a string");
     if (!is_metric_name(metric->text)) {
       if (context_.parity) return condition("0");  // matches nothing, as upstream
-      tree_->refuse(*metric, "must be letters, digits and underscores");
+      tree_->refuse(*metric, "must be letters, digits and underscores, not \"" +
+                                 std::string(metric->text.substr(0, 64)) + '"');
     }
     FootprintRange range{metric->text, std::nullopt, std::nullopt};
     if (const JsonNode* given = member(item, "range")) {

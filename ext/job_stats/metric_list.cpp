@@ -56,7 +56,9 @@ void MetricList::add(const JsonNode& item, bool parity) {
     if (name == nullptr) tree_->refuse(item, "has no \"metric\"");
   }
   if (name->type != Type::text) tree_->refuse_type(*name, "the name of a metric, a string");
-  if (!is_metric_name(name->text)) tree_->refuse(*name, "must be letters, digits and underscores");
+  if (!is_metric_name(name->text))
+    tree_->refuse(*name, "must be letters, digits and underscores, not \"" +
+                             std::string(name->text.substr(0, 64)) + '"');
   metrics_.push_back({name->text, peak});
 }
 

@@ -38,8 +38,11 @@ for readme in README.md */README.md tests/*/README.md; do
   done
 done
 
-for source in ext/*.cpp; do
+sqlite3 -batch "$work/jobs" '.read sql/jobs_schema.sql' '.parameter set :jobs 500' '.read sql/generate_jobs.sql' >/dev/null
+
+for source in ext/*.cpp ext/job_stats/*.cpp; do
   rm -f "$work/db"
+  [[ $source == ext/job_stats/* ]] && cp "$work/jobs" "$work/db"  # those are about jobs
   # The first comment of the file; SQL stands indented by three spaces, what it prints behind "->".
   awk '!/^\/\// { exit } /^\/\/   / { sub(/^\/\/   /, ""); if ($0 !~ /^->/) print }' "$source" >"$work/head.sql"
   grep -qE '^(SELECT|UPDATE|INSERT|FROM)' "$work/head.sql" && run_block "$source, head comment" "$work/head.sql" ""
