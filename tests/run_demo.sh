@@ -19,6 +19,39 @@ make_job_database() {
   mv "$file.part" "$file"
 }
 
+# The page that cc-backend makes of nine statements, who used the machine, and
+# what that left behind.
+show_job_statistics() {
+  local metrics='["mem_bw_avg", "cpu_load_avg", "flops_any_avg", "mem_used_max"]'
+  sqlite3 -batch -cmd '.load build/warden' "$1" <<SQL
+.mode column
+.width 20 -14
+SELECT warden_set('memory_budget', '64MB') AS memory_budget;
+.print
+.print job_page: totals, four histograms, four metrics
+.timer on
+SELECT name, value FROM job_page(NULL, '$metrics') WHERE section = 'stats';
+.timer off
+.print
+.print job_stats by user: the five largest
+.width 10 20 -10 -16 -10
+.timer on
+SELECT group_key AS user, group_name AS name, total_jobs AS jobs, total_core_hours AS core_hours, short_jobs AS short
+FROM job_stats(NULL, 'user') ORDER BY total_core_hours DESC, user LIMIT 5;
+.timer off
+.print
+.print job_metric_histogram of mem_bw_avg, peak 350
+.width 10 -10 44
+.timer on
+SELECT label, jobs, substr('########################################', 1, 40 * jobs / max(jobs) OVER ()) AS bar
+FROM job_metric_histogram(NULL, '[{"metric": "mem_bw_avg", "peak": 350}]');
+.timer off
+.print
+.width 20 -14
+SELECT area, warden_size_text(bytes) AS left_behind FROM warden_memory WHERE area IN ('sqlite', 'page_cache');
+SQL
+}
+
 demo() {
   (($# == 0)) || fail "./run demo takes no arguments"
   cmake_flags=(-DWARDEN_DEMO=ON)
@@ -39,5 +72,7 @@ demo() {
     results+=("$mode=$kDemoData/$mode.txt")
   done
   build/demo/chart --svg "$kDemoData/incident.svg" "${drawn[@]}" --results "${results[@]}"
+  say "The statistics behind the incident, on the same database: one pass each, within a budget of 64 MB"
+  show_job_statistics "$jobs"
   echo "The chart is in $kDemoData/incident.svg, the job database in $jobs."
 }
