@@ -84,6 +84,11 @@ extern const Benchmark kStale;
 extern const Benchmark kCancelledMemory;
 extern const Benchmark kShapes;
 extern const Benchmark kJobStatistics;
+extern const Benchmark kJobHistograms;
+extern const Benchmark kJobFilters;
+extern const Benchmark kJobPlans;
+extern const Benchmark kJobMemory;
+extern const Benchmark kJobCancels;
 
 /// Runs a benchmark's child to its end; its numbers.
 Numbers measure(const Benchmark& benchmark, const Parameters& given);

@@ -1,7 +1,6 @@
 // The promise: job_stats is no slower than the fastest plan that SQLite can be made to use for the same numbers, by any of
 // the indexes that have all columns, or by none; and grouped by user at least twice as fast as what cc-backend gets: its own
 // statement, its own indexes, and the plan that SQLite takes by itself.
-#include <cmath>
 #include <string>
 #include <vector>
 

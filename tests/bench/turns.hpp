@@ -19,7 +19,7 @@ struct Way {
 struct Turns {
   std::string file;
   std::string setup = {};  // SQL to begin with
-  int rounds = 5;
+  int rounds = 3;
   /// Each turn on a connection of its own, with a small cache, after the kernel has forgotten what it has of the file.
   bool cold = false;
 };
