@@ -24,15 +24,24 @@ class Data {
   const std::string& big();
   /// A shop of a few tables and about 25 MB: see workload.hpp.
   const std::string& shop();
+  /// 1 000 000 jobs and 1.0 GB: sql/jobs_schema.sql, sql/generate_jobs.sql.
+  const std::string& jobs();
+  /// The same with all 54 indexes of cc-backend, and analysed: 2.1 GB. Made in minutes.
+  const std::string& indexed_jobs();
   /// A path in the temporary directory.
   std::string file(std::string_view name) const { return directory_ + "/" + std::string(name); }
   /// Removes everything; also for a signal's thread.
   void remove() noexcept;
 
  private:
+  /// Throws Skip where so much does not fit in the temporary directory.
+  void need_space(std::int64_t bytes) const;
+
   std::string directory_;
   std::string big_;
   std::string shop_;
+  std::string jobs_;
+  std::string indexed_jobs_;
 };
 
 inline constexpr std::int64_t kBudgetBytes = 256'000'000;
@@ -74,6 +83,12 @@ extern const Benchmark kCancels;
 extern const Benchmark kStale;
 extern const Benchmark kCancelledMemory;
 extern const Benchmark kShapes;
+extern const Benchmark kJobStatistics;
+extern const Benchmark kJobHistograms;
+extern const Benchmark kJobFilters;
+extern const Benchmark kJobPlans;
+extern const Benchmark kJobMemory;
+extern const Benchmark kJobCancels;
 
 /// Runs a benchmark's child to its end; its numbers.
 Numbers measure(const Benchmark& benchmark, const Parameters& given);

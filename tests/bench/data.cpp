@@ -1,16 +1,22 @@
 #include <stdlib.h>
 
+#include <cstdio>
 #include <filesystem>
 
 #include "bench.hpp"
 #include "database.hpp"
+#include "job_data.hpp"
 #include "process.hpp"
 #include "workload.hpp"
 
 namespace warden::bench {
 namespace {
 
+/// What the files need, and the caches and sorts of those who read and index jobs.
 constexpr std::int64_t kNeededBytes = 1'000'000'000;
+constexpr std::int64_t kJobsBytes = 1'200'000'000;
+constexpr std::int64_t kIndexedJobsBytes = 2'500'000'000;
+constexpr std::int64_t kJobsMemory = 4'000'000'000;
 
 Database made(const std::string& path) {
   Database database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
@@ -36,12 +42,16 @@ void Data::remove() noexcept {
   std::filesystem::remove_all(directory_, ignored);
 }
 
+void Data::need_space(std::int64_t bytes) const {
+  if (std::filesystem::space(directory_).available >= static_cast<std::uintmax_t>(bytes)) return;
+  char size[32];
+  std::snprintf(size, sizeof(size), "%.1f GB", static_cast<double>(bytes) / 1e9);
+  throw Skip(directory_ + " has less than " + size + " free; TMPDIR names another place");
+}
+
 const std::string& Data::big() {
   if (!big_.empty()) return big_;
-  if (const auto space = std::filesystem::space(directory_);
-      space.available < static_cast<std::uintmax_t>(kNeededBytes)) {
-    throw Skip(directory_ + " has less than 1 GB free; TMPDIR names another place");
-  }
+  need_space(kNeededBytes);
   std::string path = file("big.db");
   // About 370 bytes a row, ten rows a page. The keys are in no order, so that sorting by them is work.
   made(path).run(
@@ -59,6 +69,30 @@ const std::string& Data::shop() {
   Database database = made(path);
   make_shop(database);
   return shop_ = std::move(path);
+}
+
+const std::string& Data::jobs() {
+  if (!jobs_.empty()) return jobs_;
+  if (available_bytes() < kJobsMemory) throw Skip("less than 4 GB of memory are free");
+  need_space(kJobsBytes);
+  std::string path = file("jobs.db");
+  Database database = made(path);
+  database.run("PRAGMA cache_size=-200000");
+  make_jobs(database, kRows);
+  return jobs_ = std::move(path);
+}
+
+const std::string& Data::indexed_jobs() {
+  if (!indexed_jobs_.empty()) return indexed_jobs_;
+  const std::string& few = jobs();
+  need_space(kIndexedJobsBytes);
+  std::string path = file("indexed_jobs.db");
+  std::filesystem::copy_file(few, path);
+  Database database = made(path);
+  // Enough for the table, which is read for each index, and to sort in memory.
+  database.run("PRAGMA cache_size=-1200000; PRAGMA temp_store=memory");
+  make_job_indexes(database);
+  return indexed_jobs_ = std::move(path);
 }
 
 }  // namespace warden::bench

@@ -25,9 +25,10 @@ extern char** environ;  // NOLINT
 namespace warden::bench {
 namespace {
 
-constexpr std::array<const Benchmark*, 14> kAll{
-    &kBudgetHolds, &kCli,    &kBesideIdle, &kGiveBack, &kLookUps, &kInstructions,    &kIdle,
-    &kConnections, &kTables, &kDeadlines,  &kCancels,  &kStale,   &kCancelledMemory, &kShapes};
+constexpr std::array<const Benchmark*, 20> kAll{
+    &kBudgetHolds,   &kCli,           &kBesideIdle, &kGiveBack, &kLookUps,   &kInstructions,    &kIdle,
+    &kConnections,   &kTables,        &kDeadlines,  &kCancels,  &kStale,     &kCancelledMemory, &kShapes,
+    &kJobStatistics, &kJobHistograms, &kJobFilters, &kJobPlans, &kJobMemory, &kJobCancels};
 
 const Benchmark* find(std::string_view name) {
   const auto found =
