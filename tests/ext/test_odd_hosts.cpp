@@ -346,14 +346,26 @@ BOOST_AUTO_TEST_CASE(every_statement_at_every_failing_allocation) {
     db.load().rows("SELECT warden_set('watchdog', 0)");
     db.rows("CREATE TABLE mine(a); INSERT INTO mine VALUES (1), (2); PRAGMA integrity_check;" + kJobs);
     for (const std::string& sql : kEverything) {
-      db.rows(sql);
+      // What SQLite's own json_valid() is asked in a statement for each row may come out wrong: that of 3.40 says 0 of what
+      // it has no memory for.
+      const auto has = [&](const char* word) { return sql.find(word) != std::string::npos; };
+      const bool is_pure = has("job") && !has("warden") && !has("footprint.") && !has("node\"");
+      const auto expected = db.rows(sql);
       if (sql.find("watchdog") == std::string::npos) db.rows("SELECT warden_set('watchdog', 0)");
       db.rows("PRAGMA integrity_check");  // brings caches to what they are at the end, too
       const std::int64_t before = sqlite3_memory_used();
       for (const bool lasting : {false, true}) {
         at_every_allocation(lasting, [&] {
-          const std::string error = db.error(sql);
+          std::vector<std::string> rows;
+          std::string error;
+          try {
+            rows = db.rows(sql);
+          } catch (const SqlError& e) {
+            error = e.what();
+          }
           allocations_left = -1;
+          // What is found without some memory is what is found with it.
+          if (error.empty() && is_pure && rows != expected) throw std::runtime_error("wrong: " + sql);
           // Some failures are survived (SQLite goes without); a statement that fails says out of memory.
           if (!error.empty() && (!failed_once || error.find("out of memory") == std::string::npos)) {
             throw std::runtime_error(sql + ": " + error);
