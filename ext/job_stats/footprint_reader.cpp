@@ -15,7 +15,8 @@ FootprintReader::FootprintReader(ext::SqliteConnection& self, vtab::vector<std::
     : self_(self),
       keys_(std::move(keys)),
       scanner_(keys_, self.api()),
-      values_(keys_.size(), FootprintValue{}, vtab::Allocator<FootprintValue>(self.api())) {}
+      values_(keys_.size(), FootprintValue{}, vtab::Allocator<FootprintValue>(self.api())),
+      is_json_(self) {}
 
 std::size_t FootprintReader::position_of(std::string_view key) const noexcept {
   return static_cast<std::size_t>(std::find(keys_.begin(), keys_.end(), key) - keys_.begin());
@@ -26,17 +27,9 @@ FootprintReader::Read FootprintReader::read(vtab::value footprint) {
   json_ = type == SQLITE_BLOB ? footprint.as_bytes() : footprint.as_text();
   if (json_.empty()) return Read::none;
   if (scanner_.scan(json_, values_)) return Read::json;
-  if (!ask_sqlite()) return Read::no_json;
+  if (!is_json_(json_)) return Read::no_json;
   extract();
   return Read::json;
-}
-
-bool FootprintReader::ask_sqlite() {
-  if (!valid_) valid_ = Statement(self_, "SELECT json_valid(?1)");
-  valid_.bind(1, json_);
-  const bool is_json = valid_.step() && valid_.integer(0) != 0;
-  valid_.reset();
-  return is_json;
 }
 
 void FootprintReader::extract() {

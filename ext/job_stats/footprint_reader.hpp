@@ -6,6 +6,7 @@
 
 #include "filter.hpp"
 #include "footprint.hpp"
+#include "json_tree.hpp"
 #include "statement.hpp"
 
 namespace warden::jobs {
@@ -31,7 +32,6 @@ class FootprintReader {
   const FootprintValue& exact(std::size_t key);
 
  private:
-  bool ask_sqlite();
   void extract();
 
   ext::SqliteConnection& self_;
@@ -39,7 +39,7 @@ class FootprintReader {
   FootprintScanner scanner_;
   vtab::vector<FootprintValue> values_;
   std::string_view json_;  // what was read last
-  Statement valid_;
+  JsonCheck is_json_;
   Statement values_of_;
 };
 

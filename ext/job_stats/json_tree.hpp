@@ -10,6 +10,19 @@
 
 namespace warden::jobs {
 
+/// Whether texts are JSON, as SQLite says. One thread.
+class JsonCheck {
+ public:
+  explicit JsonCheck(ext::SqliteConnection& self) : self_(self) {}
+  /// Throws std::bad_alloc where there is not enough memory to find out.
+  bool operator()(std::string_view text);
+
+ private:
+  bool ask(std::string_view text);
+  ext::SqliteConnection& self_;
+  Statement valid_;
+};
+
 /// One value. Strings are views into the tree.
 struct JsonNode {
   enum class Type : std::uint8_t { null, boolean, integer, real, text, array, object };

@@ -27,7 +27,27 @@ void configure(int what, Args... args) {
   sqlite3_initialize();
 }
 
-/// Every page of the extension's surface, as a sequence of statements.
+/// Jobs of which each has something for the job statistics to stumble over: a footprint that is read at once, one that is
+/// left to SQLite, one that is no JSON; and what stands beside them.
+const std::string kJobs =
+    "DROP TABLE IF EXISTS job; DROP TABLE IF EXISTS jobtag; DROP TABLE IF EXISTS hpc_user;"
+    "CREATE TABLE job(id INTEGER PRIMARY KEY, job_id, cluster TEXT, subcluster, start_time INT, hpc_user "
+    "TEXT, project, "
+    "cluster_partition, array_job_id, duration INT, walltime, job_state TEXT, meta_data, resources, "
+    "num_nodes, "
+    "num_hwthreads, num_acc, smt, shared, monitoring_status, energy, footprint); CREATE INDEX job_user ON "
+    "job(hpc_user);"
+    "CREATE INDEX job_users ON job(cluster, hpc_user, job_state, start_time, duration, num_nodes);"
+    "INSERT INTO job VALUES(1, 11, 'c', 's', 1, 'ann', 'p', 'q', 0, 5, 9, 'running', '{\"jobName\":\"x\"}', "
+    "'[{\"hostname\":\"h1\"}]', 1, 2, 3, 1, 'none', 1, 0.5, '{\"a\":1.25,\"b\":2}'), "
+    "(2, 12, 'c', 's', 2, 'bob', 'p', 'q', 0, 5, 9, 'failed', NULL, '[]', 1, 2, 3, 1, 'none', 1, 0.5, "
+    "'{\"a\":1e1}'), "
+    "(3, 13, 'd', 's', 3, 'eve', 'o', 'q', 0, 5, 9, 'failed', NULL, '[]', 1, 2, 3, 1, 'none', 1, 0.5, "
+    "'{\"a\"');"
+    "CREATE TABLE jobtag(job_id, tag_id); INSERT INTO jobtag VALUES (1, 1);"
+    "CREATE TABLE hpc_user(username, name); INSERT INTO hpc_user VALUES ('ann', 'Ann')";
+
+/// Every page of the extension's surface, as a sequence of statements. Some need kJobs.
 const std::vector<std::string> kEverything{
     "SELECT * FROM warden_settings",
     "SELECT * FROM warden_memory",
@@ -51,9 +71,23 @@ const std::vector<std::string> kEverything{
     "SELECT warden_size('1.5GiB'), warden_size_text(5)",
     "SELECT warden_debug(), warden_version(), warden_connection_id()",
     "SELECT warden_set('cache_size', '1MiB'), warden_set('temp_store', 'file')",
-    "SELECT warden_reset()"};
+    "SELECT warden_reset()",
+    "SELECT * FROM job_stats",
+    "SELECT *, bad_footprints FROM "
+    "job_stats('{\"tags\":[1],\"metricStats\":[{\"metricName\":\"a\",\"range\":{\"from\":"
+    "1}}]}', 'user')",
+    "SELECT total_jobs, total_nodes FROM job_stats('{\"cluster\":{\"eq\":\"c\"}}', 'user')",
+    "SELECT * FROM job_histogram(NULL, 'duration', '6h')",
+    "SELECT * FROM job_histogram('{\"user\":{\"in\":[\"ann\",\"bob\"]}}', 'num_nodes')",
+    "SELECT * FROM job_metric_histogram(NULL, '[{\"metric\":\"a\",\"peak\":2},\"b\"]', 4)",
+    "SELECT * FROM job_page('{\"state\":[\"failed\"]}', '[\"a\"]')",
+    "SELECT * FROM jobs('{\"metricStats\":[{\"metricName\":\"a\"}]}', 'footprint.a DESC', 5, 1)",
+    "SELECT id, duration FROM jobs WHERE hpc_user = 'ann' AND start_time > 0",
+    "SELECT job_count('{\"node\":{\"eq\":\"h1\"},\"jobName\":{\"neq\":\"y\"}}'), job_count()",
+    "SELECT job_filter_sql('{\"startTime\":{\"range\":\"last7d\"}}')"};
 
 bool everything_works(const Db& db) {
+  db.rows(kJobs);
   for (const std::string& sql : kEverything) {
     if (const std::string error = db.error(sql); !error.empty()) {
       std::fprintf(stderr, "%s: %s\n", sql.c_str(), error.c_str());
@@ -310,16 +344,28 @@ BOOST_AUTO_TEST_CASE(every_statement_at_every_failing_allocation) {
     make_memory_fail_on_demand();
     Db db;
     db.load().rows("SELECT warden_set('watchdog', 0)");
-    db.rows("CREATE TABLE mine(a); INSERT INTO mine VALUES (1), (2); PRAGMA integrity_check");
+    db.rows("CREATE TABLE mine(a); INSERT INTO mine VALUES (1), (2); PRAGMA integrity_check;" + kJobs);
     for (const std::string& sql : kEverything) {
-      db.rows(sql);
+      // What SQLite's own json_valid() is asked in a statement for each row may come out wrong: that of 3.40 says 0 of what
+      // it has no memory for.
+      const auto has = [&](const char* word) { return sql.find(word) != std::string::npos; };
+      const bool is_pure = has("job") && !has("warden") && !has("footprint.") && !has("node\"");
+      const auto expected = db.rows(sql);
       if (sql.find("watchdog") == std::string::npos) db.rows("SELECT warden_set('watchdog', 0)");
       db.rows("PRAGMA integrity_check");  // brings caches to what they are at the end, too
       const std::int64_t before = sqlite3_memory_used();
       for (const bool lasting : {false, true}) {
         at_every_allocation(lasting, [&] {
-          const std::string error = db.error(sql);
+          std::vector<std::string> rows;
+          std::string error;
+          try {
+            rows = db.rows(sql);
+          } catch (const SqlError& e) {
+            error = e.what();
+          }
           allocations_left = -1;
+          // What is found without some memory is what is found with it.
+          if (error.empty() && is_pure && rows != expected) throw std::runtime_error("wrong: " + sql);
           // Some failures are survived (SQLite goes without); a statement that fails says out of memory.
           if (!error.empty() && (!failed_once || error.find("out of memory") == std::string::npos)) {
             throw std::runtime_error(sql + ": " + error);
@@ -332,6 +378,48 @@ BOOST_AUTO_TEST_CASE(every_statement_at_every_failing_allocation) {
       if (sqlite3_memory_used() > before + 40'000) throw std::runtime_error("leaked by " + sql);
     }
     return 0;
+  });
+  BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(what_job_statistics_hold_is_bounded_by_the_hard_heap_limit) {
+  const int status = in_child([] {
+    sqlite3_reset_auto_extension();
+    Db db;
+    db.load().rows("SELECT warden_set('watchdog', 0);" + kJobs);
+    db.rows(
+        "CREATE VIEW many AS WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < "
+        "200000) SELECT n "
+        "AS id, 'user' || n AS hpc_user, n AS num_nodes, '{\"a\":' || n || '}' AS footprint, 'failed' AS "
+        "job_state FROM c");
+    const std::vector<std::string> large{
+        "SELECT count(*), sum(total_jobs) FROM job_stats(NULL, 'id', 'many')",
+        "SELECT count(*), sum(total_users) FROM job_stats(NULL, 'user', 'many')",
+        "SELECT total_users, total_jobs FROM job_stats WHERE source = 'many'",
+        "SELECT count(*), sum(total_users) FROM job_stats(NULL, 'state', 'many')",
+        "SELECT count(*), sum(jobs) FROM job_histogram(NULL, 'num_nodes', NULL, 'many')"};
+    const std::vector<std::string> found{"200000|200000", "200000|200000", "200000|200000", "1|200000",
+                                         "200000|200000"};
+    for (std::size_t i = 0; i < large.size(); ++i) {
+      if (db.one(large[i]) != found[i]) return 1;
+      const std::int64_t before = sqlite3_memory_used();
+      const std::int64_t unlimited = sqlite3_hard_heap_limit64(before + 1'500'000);
+      const std::string error = db.error(large[i]);
+      const bool usable = db.one("SELECT job_count()") == "3";
+      sqlite3_hard_heap_limit64(unlimited);
+      if (error != "out of memory") throw std::runtime_error(large[i] + ": " + error);
+      if (!usable) throw std::runtime_error("unusable after " + large[i]);
+      if (sqlite3_memory_used() > before + 40'000) throw std::runtime_error("leaked by " + large[i]);
+      if (db.one(large[i]) != found[i]) return 2;
+    }
+    // A pass that keeps little needs little, however many jobs there are.
+    sqlite3_hard_heap_limit64(sqlite3_memory_used() + 1'500'000);
+    return db.one("SELECT total_jobs, total_nodes FROM job_stats WHERE source = 'many'") ==
+                       "200000|20000100000" &&
+                   db.number("SELECT sum(jobs) FROM job_metric_histogram(NULL, '[\"a\"]', 10, 'many')") ==
+                       200000
+               ? 0
+               : 3;
   });
   BOOST_TEST(status == 0);
 }

@@ -20,25 +20,43 @@ BOOST_AUTO_TEST_SUITE(surface)
 BOOST_AUTO_TEST_CASE(these_functions_and_no_others) {
   Db db;
   const std::string functions = "SELECT DISTINCT name || '/' || narg FROM pragma_function_list ORDER BY 1";
-  const std::string modules = "SELECT name FROM pragma_module_list WHERE name LIKE 'warden%' ORDER BY 1";
+  const std::string modules =
+      "SELECT name FROM pragma_module_list WHERE name LIKE 'warden%' OR name LIKE 'job%' "
+      "ORDER BY 1";
   // Other tests have loaded warden already: what it brings is told by the name.
   db.load();
   std::vector<std::string> found;
   for (const std::string& name : db.rows(functions)) {
     if (name.starts_with("warden") || name.starts_with("job")) found.push_back(name);
   }
-  const std::vector<std::string> expected{
-      "warden_cancel/1",   "warden_cancel/2",    "warden_connection_id/0",
-      "warden_debug/0",    "warden_get/1",       "warden_label/1",
-      "warden_on_close/0", "warden_release/0",   "warden_release/1",
-      "warden_reset/0",    "warden_set/2",       "warden_size/1",
-      "warden_size/2",     "warden_size_text/1", "warden_statements_reset/0",
-      "warden_timeout/0",  "warden_timeout/1",   "warden_trim/0",
-      "warden_version/0"};
+  const std::vector<std::string> expected{"job_count/-1",
+                                          "job_filter_sql/-1",
+                                          "warden_cancel/1",
+                                          "warden_cancel/2",
+                                          "warden_connection_id/0",
+                                          "warden_debug/0",
+                                          "warden_get/1",
+                                          "warden_job_match/2",
+                                          "warden_job_pass/-1",
+                                          "warden_label/1",
+                                          "warden_on_close/0",
+                                          "warden_release/0",
+                                          "warden_release/1",
+                                          "warden_reset/0",
+                                          "warden_set/2",
+                                          "warden_size/1",
+                                          "warden_size/2",
+                                          "warden_size_text/1",
+                                          "warden_statements_reset/0",
+                                          "warden_timeout/0",
+                                          "warden_timeout/1",
+                                          "warden_trim/0",
+                                          "warden_version/0"};
   BOOST_TEST(found == expected, boost::test_tools::per_element());
-  const std::vector<std::string> tables{"warden_checks",    "warden_connections", "warden_events",
-                                        "warden_memory",    "warden_samples",     "warden_settings",
-                                        "warden_statements"};
+  const std::vector<std::string> tables{
+      "job_histogram", "job_metric_histogram", "job_page",           "job_stats",
+      "jobs",          "warden_checks",        "warden_connections", "warden_events",
+      "warden_memory", "warden_samples",       "warden_settings",    "warden_statements"};
   BOOST_TEST(db.rows(modules) == tables, boost::test_tools::per_element());
 }
 
@@ -86,11 +104,84 @@ BOOST_AUTO_TEST_CASE(these_columns_in_this_order) {
        {"fingerprint", "sql", "calls", "errors", "cancels", "total_ms", "min_ms", "mean_ms", "max_ms",
         "stddev_ms", "vm_steps", "full_scan_steps", "sorts", "auto_indexes", "reprepares",
         "peak_memory_bytes", "first_at_ms", "last_at_ms"}},
-      {"warden_checks", {"check", "status", "detail", "advice"}}};
+      {"warden_checks", {"check", "status", "detail", "advice"}},
+      {"job_stats",
+       {"group_key",
+        "group_name",
+        "total_jobs",
+        "total_users",
+        "total_walltime_hours",
+        "total_nodes",
+        "total_node_hours",
+        "total_cores",
+        "total_core_hours",
+        "total_accs",
+        "total_acc_hours",
+        "running_jobs",
+        "short_jobs",
+        "filter",
+        "group_by",
+        "source",
+        "now",
+        "short_seconds",
+        "parity",
+        "bad_footprints"}},
+      {"job_histogram",
+       {"bin", "from_value", "to_value", "label", "jobs", "filter", "dimension", "bins", "source", "now",
+        "short_seconds", "parity", "bad_footprints"}},
+      {"job_metric_histogram",
+       {"metric", "bin", "from_value", "to_value", "label", "jobs", "filter", "metrics", "bins", "source",
+        "now", "short_seconds", "parity", "without_value", "bad_footprints"}},
+      {"job_page",
+       {"section", "name", "bin", "from_value", "to_value", "label", "value", "filter", "metrics", "source",
+        "now", "short_seconds", "parity", "duration_bins", "metric_bins"}},
+      {"jobs",
+       {"id",
+        "job_id",
+        "hpc_user",
+        "project",
+        "cluster",
+        "subcluster",
+        "start_time",
+        "cluster_partition",
+        "array_job_id",
+        "num_nodes",
+        "num_hwthreads",
+        "num_acc",
+        "shared",
+        "monitoring_status",
+        "smt",
+        "job_state",
+        "duration",
+        "walltime",
+        "resources",
+        "footprint",
+        "energy",
+        "filter",
+        "order_by",
+        "per_page",
+        "page",
+        "source",
+        "now",
+        "short_seconds",
+        "parity"}}};
   for (const auto& [table, columns] : tables) {
     BOOST_TEST_CONTEXT(table) {
       BOOST_TEST(columns_of(db, table) == columns, boost::test_tools::per_element());
     }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(select_star_shows_no_arguments_and_no_rare_columns) {
+  Db db;
+  db.load();
+  for (const auto& [table, columns] :
+       std::vector<std::pair<std::string, std::string>>{{"job_stats", "13"},
+                                                        {"job_histogram", "5"},
+                                                        {"job_metric_histogram", "6"},
+                                                        {"job_page", "7"},
+                                                        {"jobs", "21"}}) {
+    BOOST_TEST(db.one("SELECT count(*) FROM pragma_table_info('" + table + "')") == columns, table);
   }
 }
 
@@ -140,6 +231,12 @@ BOOST_AUTO_TEST_CASE(what_acts_or_shows_other_connections_is_refused_in_views_an
     BOOST_TEST_CONTEXT(call) {
       db.rows("DROP VIEW IF EXISTS v; CREATE VIEW v AS SELECT " + call);
       BOOST_TEST(db.error("SELECT * FROM v").starts_with("unsafe use of warden_"));
+    }
+  }
+  for (const std::string call : {"warden_job_match(1, 2)", "warden_job_pass(1)"}) {
+    BOOST_TEST_CONTEXT(call) {
+      db.rows("DROP VIEW IF EXISTS v; CREATE VIEW v AS SELECT " + call);
+      BOOST_TEST(db.error("SELECT * FROM v").starts_with("unsafe use of warden_job_"));
     }
   }
   for (const std::string table :

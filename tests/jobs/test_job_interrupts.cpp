@@ -1,0 +1,154 @@
+// Each of the job statistics ends when it is told to: by its deadline, by warden_cancel, by sqlite3_interrupt. The jobs here
+// have no end, so nothing else ends them; and what they held is given back.
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <thread>
+
+#include "job_host.hpp"
+
+namespace warden::test {
+namespace {
+
+struct Endless {
+  Db db;
+  std::atomic<std::int64_t> rows_read{0};
+
+  Endless() {
+    db.load();
+    sqlite3_create_function_v2(
+        db.get(), "noted", 1, SQLITE_UTF8, &rows_read,
+        [](sqlite3_context* context, int, sqlite3_value** arguments) {
+          ++*static_cast<std::atomic<std::int64_t>*>(sqlite3_user_data(context));
+          sqlite3_result_value(context, arguments[0]);
+        },
+        nullptr, nullptr, nullptr);
+    // Footprints of every kind: read at once, left to SQLite, no JSON.
+    db.rows(
+        "CREATE VIEW job AS WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT noted(n) + 1 FROM c) SELECT n "
+        "AS id, n AS "
+        "job_id, 'u' || (n % 7) AS hpc_user, 'p' AS project, 'c' AS cluster, 's' AS subcluster, n % 1000 AS "
+        "start_time, NULL "
+        "AS cluster_partition, 0 AS array_job_id, n % 5 AS num_nodes, 1 AS num_hwthreads, 0 AS num_acc, "
+        "'none' AS shared, 1 "
+        "AS monitoring_status, 1 AS smt, 'completed' AS job_state, n % 90000 AS duration, 1 AS walltime, "
+        "'[{\"hostname\":\"h' || n || '\"}]' AS resources, "
+        "CASE n % 3 WHEN 0 THEN '{\"a\":1.5}' WHEN 1 THEN '{\"a\":1e1}' ELSE '{' END AS footprint, 0.5 AS "
+        "energy, '{\"jobName\":\"j' || n || '\"}' AS "
+        "meta_data FROM c");
+  }
+  ~Endless() { db.rows("SELECT warden_timeout(NULL)"); }
+
+  /// The code that a statement ends with.
+  int code_of(const std::string& sql) {
+    rows_read = 0;
+    try {
+      db.rows(sql);
+    } catch (const SqlError& e) {
+      return e.code;
+    }
+    return SQLITE_OK;
+  }
+  /// Runs each statement; `stop` is called, on another thread, when its rows are being read.
+  template <class F>
+  void each_stopped(F&& stop);
+};
+
+const std::vector<std::string> kEndless{
+    "SELECT total_jobs FROM job_stats",
+    "SELECT * FROM job_stats(NULL, 'user')",
+    "SELECT * FROM job_stats('{\"metricStats\":[{\"metricName\":\"a\",\"range\":{\"from\":1}}]}', 'project')",
+    "SELECT * FROM job_histogram(NULL, 'duration')",
+    "SELECT * FROM job_histogram(NULL, 'num_nodes')",
+    "SELECT * FROM job_metric_histogram(NULL, '[\"a\"]')",
+    "SELECT * FROM job_page(NULL, '[\"a\"]')",
+    "SELECT count(*) FROM jobs",
+    "SELECT * FROM jobs(NULL, 'footprint.a DESC', 10, 1)",
+    "SELECT * FROM jobs('{\"metricStats\":[{\"metricName\":\"a\",\"range\":{\"from\":5}}]}', NULL, 10, 1)",
+    "SELECT job_count('{\"user\":{\"eq\":\"u1\"}}')",
+    "SELECT job_count('{\"metricStats\":[{\"metricName\":\"a\"}]}')",
+    "SELECT job_count('{\"node\":{\"contains\":\"x\"},\"jobName\":{\"eq\":\"x\"}}')"};
+
+template <class F>
+void Endless::each_stopped(F&& stop) {
+  for (const std::string& sql : kEndless) {
+    BOOST_TEST_CONTEXT(sql) {
+      std::int64_t before = 0;
+      for (const bool again : {false, true}) {
+        rows_read = 0;
+        if (again) before = sqlite3_memory_used();
+        std::atomic<int> code{SQLITE_OK};
+        std::thread statement([&] { code = code_of(sql); });
+        BOOST_TEST(eventually([&] { return rows_read.load() > 1000; }));
+        stop();
+        statement.join();
+        BOOST_TEST(code.load() == SQLITE_INTERRUPT);
+        BOOST_TEST(sqlite3_next_stmt(db.get(), nullptr) == nullptr);
+        BOOST_TEST(db.one("SELECT 1") == "1");
+      }
+      // The second time everything that stays is there.
+      BOOST_TEST(sqlite3_memory_used() <= before + 16'384);
+    }
+  }
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(job_interrupts, Endless)
+
+BOOST_AUTO_TEST_CASE(by_a_deadline) {
+  db.rows("SELECT warden_timeout(30)");
+  for (const std::string& sql : kEndless) {
+    BOOST_TEST(code_of(sql) == SQLITE_INTERRUPT, sql);
+    const std::int64_t before = sqlite3_memory_used();
+    BOOST_TEST(code_of(sql) == SQLITE_INTERRUPT, sql);
+    BOOST_TEST(sqlite3_memory_used() <= before + 16'384, sql);
+    BOOST_TEST(sqlite3_next_stmt(db.get(), nullptr) == nullptr);
+  }
+  db.rows("SELECT warden_timeout(NULL)");
+  BOOST_TEST(
+      db.one("SELECT cancels > 0 FROM warden_connections WHERE connection_id = warden_connection_id()") ==
+      "1");
+  // Counted for the statement that had the deadline.
+  BOOST_TEST(
+      db.number(
+          "SELECT min(cancels) FROM warden_statements WHERE sql LIKE 'SELECT total_jobs FROM job_stats'") >
+      0);
+}
+
+BOOST_AUTO_TEST_CASE(by_sqlite3_interrupt) {
+  each_stopped([&] { sqlite3_interrupt(db.get()); });
+}
+
+BOOST_AUTO_TEST_CASE(by_warden_cancel) {
+  const std::string id = db.one("SELECT warden_connection_id()");
+  const Db other;
+  each_stopped([&] { BOOST_TEST(other.one("SELECT warden_cancel(" + id + ")") == "1"); });
+}
+
+BOOST_AUTO_TEST_CASE(the_text_is_that_of_an_interrupt) {
+  db.rows("SELECT warden_timeout(20)");
+  for (const std::string& sql : kEndless)
+    BOOST_TEST(db.error(sql) == "interrupted", sql << ": " << db.error(sql));
+}
+
+BOOST_AUTO_TEST_CASE(a_passed_deadline_ends_a_transaction_cleanly) {
+  db.rows("CREATE TABLE mine(a); BEGIN; INSERT INTO mine VALUES (1)");
+  db.rows("SELECT warden_timeout(20)");
+  BOOST_TEST(code_of("SELECT * FROM job_stats") == SQLITE_INTERRUPT);
+  db.rows("SELECT warden_timeout(NULL)");
+  BOOST_TEST(sqlite3_get_autocommit(db.get()) == 0);
+  db.rows("COMMIT");
+  BOOST_TEST(db.one("SELECT a FROM mine") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(a_progress_handler_of_the_host_is_heard) {
+  sqlite3_progress_handler(
+      db.get(), 1000, [](void*) { return 1; }, nullptr);
+  for (const std::string& sql : kEndless) BOOST_TEST(code_of(sql) == SQLITE_INTERRUPT, sql);
+  sqlite3_progress_handler(db.get(), 0, nullptr, nullptr);
+  BOOST_TEST(db.one("SELECT 1") == "1");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace warden::test
