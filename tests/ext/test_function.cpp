@@ -20,6 +20,15 @@ std::string one(std::int64_t n) { return "i" + std::to_string(n); }
 std::string some(std::string_view text, std::optional<std::int64_t> n, std::optional<double> r) {
   return std::string(text) + "|" + (n ? std::to_string(*n) : "-") + "|" + (r ? std::to_string(*r) : "-");
 }
+std::string pair(std::int64_t first, std::optional<std::int64_t> second) {
+  return std::to_string(first) + "|" + (second ? std::to_string(*second) : "-");
+}
+std::string many(std::int64_t a, std::optional<std::int64_t> b, std::optional<std::int64_t> c,
+                 std::optional<std::int64_t> d) {
+  std::string text = std::to_string(a);
+  for (const auto& one : {b, c, d}) text += "|" + (one ? std::to_string(*one) : "-");
+  return text;
+}
 std::string holes(std::optional<std::int64_t> first, std::int64_t second) {
   return (first ? std::to_string(*first) : "-") + "|" + std::to_string(second);
 }
@@ -115,6 +124,30 @@ BOOST_AUTO_TEST_CASE(the_signature_gives_the_numbers_of_arguments) {
   BOOST_TEST(query("SELECT none(1)") == "error 1: wrong number of arguments to function none()");
   BOOST_TEST(query("SELECT some()") == "error 1: wrong number of arguments to function some()");
   BOOST_TEST(query("SELECT some(1, 2, 3, 4)") == "error 1: wrong number of arguments to function some()");
+}
+
+BOOST_AUTO_TEST_CASE(more_than_two_numbers_of_arguments_are_one_function) {
+  vtab::define<"pair", &pair, "first", "second">(target, 0);
+  vtab::define<"many", &many, "a", "b", "c", "d">(target, SQLITE_DETERMINISTIC);
+  BOOST_TEST(
+      query(
+          "SELECT name, narg FROM pragma_function_list WHERE name IN ('pair', 'many') ORDER BY name, narg") ==
+      "many|-1, pair|1, pair|2");
+  BOOST_TEST(query("SELECT many(1), many(1, 2), many(1, 2, NULL, 4)") == "1|-|-|-|1|2|-|-|1|2|-|4");
+  // The numbers that are refused are refused as SQLite refuses them.
+  const std::string wrong = "error 1: wrong number of arguments to function ";
+  BOOST_TEST(query("SELECT many()") == wrong + "many()");
+  BOOST_TEST(query("SELECT many(1, 2, 3, 4, 5)") == wrong + "many()");
+  BOOST_TEST(query("SELECT pair()") == wrong + "pair()");
+  BOOST_TEST(query("SELECT pair(1, 2, 3)") == wrong + "pair()");
+  BOOST_TEST(query("SELECT many('x')") == "error 1: many: a must be an integer, not text");
+  BOOST_TEST(query("SELECT many(1, 2, 3, 4.5)") == "error 1: many: d must be an integer, not real");
+  // Nothing is left of a refusal.
+  BOOST_TEST(query("SELECT many(7)") == "7|-|-|-");
+  // One registration for all numbers can have an end, but would be told once only: it is refused like two.
+  const int rc = vtab::define<"many", &many, "a", "b", "c", "d">(target, 0, end);
+  BOOST_TEST(rc == SQLITE_MISUSE);
+  BOOST_TEST(counter.ended == 1);
 }
 
 BOOST_AUTO_TEST_CASE(null_is_an_absent_optional_and_nothing_else) {
