@@ -57,6 +57,20 @@ class SqliteConnection final : public Connection {
   void own_call() noexcept;
   /// The time in Unix seconds, the same throughout a statement of the host (as long as its hooks tell of statements).
   std::int64_t own_now() noexcept;
+  /// While a statement of ours runs, which may ask for tables of ours, and so on: the stack is not endless. The connection's
+  /// own thread only.
+  class Nested {
+   public:
+    explicit Nested(SqliteConnection& self) noexcept : self_(self) { ++self_.nested_; }
+    ~Nested() { --self_.nested_; }
+    Nested(const Nested&) = delete;
+    Nested& operator=(const Nested&) = delete;
+    bool is_too_deep() const noexcept { return self_.nested_ > kDeepest; }
+
+   private:
+    static constexpr int kDeepest = 16;
+    SqliteConnection& self_;
+  };
   /// Registers functions of ours that only statements of ours call, the first time that one is about to. Throws
   /// vtab::error, std::bad_alloc.
   void own_install_internal();
@@ -116,6 +130,7 @@ class SqliteConnection final : public Connection {
   std::size_t registered_ = 0;     // functions and tables so far
   bool enrolled_ = false;          // all is done
   bool has_internal_ = false;      // own_install_internal() was called
+  int nested_ = 0;                 // statements of ours that run
   bool internal_ = false;          // a statement of our own runs
   bool unseen_beginning_ = true;   // hooks were taken while a statement ran: its beginning was not seen
   Hooks installed_ = Hooks::none;  // the slots that were filled; taken_ says what is heeded of them

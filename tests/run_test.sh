@@ -81,7 +81,9 @@ run_tests() {
     say "Testing ($preset)"
     counted "the core" "$dir"/tests/warden_unit --color_output=no
     [[ $preset == tsan ]] || counted "the helpers" "$dir"/tests/warden_vtab_tests --color_output=no
-    counted "the job statistics" "$dir"/tests/warden_job_tests --color_output=no
+    local suites_of_jobs=()
+    [[ $preset == tsan ]] && suites_of_jobs=(--run_test=job_interrupts)  # the only ones with threads
+    counted "the job statistics" "$dir"/tests/warden_job_tests --color_output=no "${suites_of_jobs[@]}"
     counted "the extension in a host" "$dir"/tests/warden_host_tests --color_output=no
     if [[ $preset == release ]]; then
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so

@@ -48,6 +48,11 @@ class Statement {
   explicit operator bool() const noexcept { return statement_ != nullptr; }
   /// True where there is a row. Throws as throw_last_error does; the statement is then at its beginning again.
   bool step() {
+    const ext::SqliteConnection::Nested nested(*self_);
+    if (nested.is_too_deep()) {
+      throw vtab::error(
+          "a source of jobs is made of itself: its view asks for job statistics of the same view");
+    }
     const int rc = api()->step(statement_);
     if (rc == SQLITE_ROW) return true;
     if (rc == SQLITE_DONE) return false;

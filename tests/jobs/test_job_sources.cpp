@@ -209,6 +209,18 @@ BOOST_AUTO_TEST_CASE(a_view_whose_own_text_fails_says_so) {
   BOOST_TEST(db.one("SELECT job_count()") == "6");
 }
 
+BOOST_AUTO_TEST_CASE(a_view_made_of_itself_is_an_error_and_no_endless_descent) {
+  db.rows("CREATE VIEW ring AS SELECT * FROM jobs(NULL, NULL, NULL, NULL, 'ring')");
+  db.rows("CREATE VIEW ring2 AS SELECT * FROM job WHERE job_count(NULL, 'ring2') > 0");
+  for (const char* sql : {"SELECT id FROM jobs WHERE source = 'ring'", "SELECT job_count(NULL, 'ring')",
+                          "SELECT total_jobs FROM job_stats WHERE source = 'ring'"}) {
+    BOOST_TEST(db.error(sql).find("made of itself") != std::string::npos, sql);
+  }
+  BOOST_TEST(db.error("SELECT * FROM job_stats(NULL, 'user', 'ring2')").find("made of itself") !=
+             std::string::npos);
+  BOOST_TEST(db.one("SELECT total_jobs FROM job_stats") == "6");
+}
+
 BOOST_AUTO_TEST_CASE(a_database_in_utf16) {
   const Db wide;
   wide.rows("PRAGMA encoding = 'UTF-16'; " + kJobTables + kSixJobs);
