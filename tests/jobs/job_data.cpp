@@ -288,7 +288,9 @@ void JobData::read_values() {
   values.sub_clusters = texts("subcluster");
   values.partitions = texts("cluster_partition");
   values.nodes = texts("hostname", "flat_host");
+  // As they are stored, and as they are: the bounds of ranges that must and must not meet the jobs that run.
   values.durations = texts("duration");
+  for (const std::string& age : texts("seconds")) values.durations.push_back(age);
   values.energies = texts("energy");
   values.num_nodes = texts("num_nodes");
   values.num_accelerators = texts("num_acc");

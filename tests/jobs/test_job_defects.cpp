@@ -118,6 +118,10 @@ BOOST_AUTO_TEST_CASE(defect_6_values_above_the_peak_are_shown_and_edges_are_exac
   // Without a peak no value is above.
   BOOST_TEST(ask("max(to_value), sum(jobs)", "job_metric_histogram", R"(NULL, '["m_avg"]', 10)") ==
              "1024.0|8");
+  db.rows("DELETE FROM job");
+  for (const char* v : {"5", "8"}) add(R"(footprint = '{"m_avg":)" + std::string(v) + "}'");
+  BOOST_TEST(ask("bin, to_value, jobs", "job_metric_histogram", R"(NULL, '["m_avg"]', 2)") ==
+             "1|8.0|1 2|16.0|1 3|NULL|0");
 }
 
 BOOST_AUTO_TEST_CASE(defect_7_what_is_NULL_is_counted_and_not_an_error) {
