@@ -83,6 +83,7 @@ inline int plan_query(const Api* api, sqlite3_index_info& info, const table_trai
   std::array<char, 2 * 3 * kMostColumns + 1> plan{};  // operation, column, operation, column, ...
   int arguments = 0;
   double rows = table.expected_rows;
+  bool one_row = false;
   bool unique = false;
   for (int i = 0; i < info.nConstraint; ++i) {
     const auto& constraint = info.aConstraint[i];
@@ -111,12 +112,19 @@ inline int plan_query(const Api* api, sqlite3_index_info& info, const table_trai
     if (column.argument) continue;
     if (*operation == op::equal) {
       const bool one = column.pushed == push::key;
+      one_row = one_row || one;
       rows = one ? 1 : std::min(rows, rows / 10 + 1);
       // Text may be compared as numbers: '5' and '05' are one then.
       unique = unique || (one && !column.text);
     } else {
       rows = rows / 3 + 1;
     }
+  }
+  // With arguments nothing but a key makes a scan cheaper. Otherwise SQLite takes two scans, one for each side of an OR, for
+  // cheaper than one: then the rows lose their order, and it tests "argument = NULL" itself, which nothing meets.
+  for (std::size_t c = 0; c < columns.size() && !one_row; ++c) {
+    const bool in_use = (info.colUsed >> c & 1) != 0;
+    if (columns[c].argument && in_use) rows = std::max(rows, table.expected_rows);
   }
   for (std::size_t c = 0; c < columns.size(); ++c) {
     if (!columns[c].argument || states[c].taken[0]) continue;
@@ -129,14 +137,6 @@ inline int plan_query(const Api* api, sqlite3_index_info& info, const table_trai
       unique = false;
       break;
     }
-  }
-  // Asked for one side of an OR, where the arguments are in use but are not among the constraints: as if nothing helped, so
-  // that SQLite scans once. Side by side it would mix up the order of the rows, and test "argument = NULL" itself.
-  for (std::size_t c = 0; c < columns.size(); ++c) {
-    const bool in_use = (info.colUsed >> c & 1) != 0;
-    if (!columns[c].argument || states[c].taken[0] || states[c].unusable || !in_use) continue;
-    rows = std::max(rows, table.expected_rows);
-    unique = false;
   }
   info.idxStr = api->mprintf("%s", plan.data());
   if (info.idxStr == nullptr) throw std::bad_alloc();
