@@ -23,7 +23,7 @@ class InterruptCheck {
   }
 
  private:
-  static constexpr std::uint32_t kEvery = 65536;
+  static constexpr std::uint32_t kEvery = 16384;
   ext::SqliteConnection& self_;
   Statement probe_;
   std::uint32_t calls_ = 0;

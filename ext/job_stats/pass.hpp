@@ -76,6 +76,8 @@ class Pass {
   /// Reads the jobs. Throws vtab::error (SQLITE_INTERRUPT among others), std::bad_alloc.
   void run(const Source& source, const Filter& filter);
 
+  const Options& options() const noexcept { return options_; }
+
   // What was found.
   const Totals& totals() const noexcept { return all_.totals; }
   Groups* groups() noexcept { return groups_ ? &*groups_ : nullptr; }

@@ -38,28 +38,30 @@ std::string_view group_column(std::string_view word) noexcept {
   return found == kGroups.end() ? word : found->second;
 }
 
+/// A group of a pass, or all of it. Small: there may be millions.
 struct StatsRow {
-  GroupKey key;
-  std::string_view name;
-  const Totals* totals;
+  const Groups::Entry* group;
   const Pass* pass;
-  bool parity;
 
-  GroupKey group_key() const { return key; }
+  const Totals& totals() const { return group == nullptr ? pass->totals() : group->value.totals; }
+  std::int64_t in_hours(std::int64_t seconds) const { return hours(seconds, pass->options().parity); }
+
+  GroupKey group_key() const { return group == nullptr ? GroupKey() : GroupKey(group->key); }
   std::optional<std::string_view> group_name() const {
-    return name.data() == nullptr ? std::nullopt : std::optional(name);
+    return group == nullptr || group->value.name.data() == nullptr ? std::nullopt
+                                                                   : std::optional(group->value.name);
   }
-  std::int64_t jobs() const { return totals->jobs; }
-  std::int64_t users() const { return totals->users; }
-  std::int64_t walltime_hours() const { return hours(totals->seconds, parity); }
-  std::int64_t nodes() const { return totals->nodes; }
-  std::int64_t node_hours() const { return hours(totals->node_seconds, parity); }
-  std::int64_t cores() const { return totals->cores; }
-  std::int64_t core_hours() const { return hours(totals->core_seconds, parity); }
-  std::int64_t accs() const { return totals->accs; }
-  std::int64_t acc_hours() const { return hours(totals->acc_seconds, parity); }
-  std::int64_t running_jobs() const { return totals->running_jobs; }
-  std::int64_t short_jobs() const { return totals->short_jobs; }
+  std::int64_t jobs() const { return totals().jobs; }
+  std::int64_t users() const { return totals().users; }
+  std::int64_t walltime_hours() const { return in_hours(totals().seconds); }
+  std::int64_t nodes() const { return totals().nodes; }
+  std::int64_t node_hours() const { return in_hours(totals().node_seconds); }
+  std::int64_t cores() const { return totals().cores; }
+  std::int64_t core_hours() const { return in_hours(totals().core_seconds); }
+  std::int64_t accs() const { return totals().accs; }
+  std::int64_t acc_hours() const { return in_hours(totals().acc_seconds); }
+  std::int64_t running_jobs() const { return totals().running_jobs; }
+  std::int64_t short_jobs() const { return totals().short_jobs; }
   std::int64_t bad_footprints() const { return pass->bad_footprints(); }
 };
 
@@ -124,23 +126,21 @@ struct JobStats : ext::OwnTable {
     if (group_by) pass->group_by(column);
     pass->run(call.source, call.filter);
     vtab::vector<StatsRow> rows{vtab::Allocator<StatsRow>(self.api())};
-    const bool parity = call.options.parity;
     Groups* groups = pass->groups();
     if (groups == nullptr) {
-      rows.push_back({GroupKey(), {}, &pass->totals(), pass.get(), parity});
+      rows.push_back({nullptr, pass.get()});
       return {std::move(pass), std::move(rows)};
     }
     if (column == "hpc_user" && q.reads<"group_name">()) name_users(self, call.source.schema(), *groups);
     rows.reserve(groups->size());
-    for (const Groups::Entry* entry : groups->entries()) {
-      const GroupKey key(entry->key);
-      if (parity && key.is_null()) continue;
-      rows.push_back({key, entry->value.name, &entry->value.totals, pass.get(), parity});
-    }
     InterruptCheck interrupted(self);
+    for (const Groups::Entry* entry : groups->entries()) {
+      interrupted.now_and_then();
+      if (!call.options.parity || !GroupKey(entry->key).is_null()) rows.push_back({entry, pass.get()});
+    }
     std::sort(rows.begin(), rows.end(), [&](const StatsRow& a, const StatsRow& b) {
       interrupted.now_and_then();
-      return a.key < b.key;
+      return a.group_key() < b.group_key();
     });
     return {std::move(pass), std::move(rows)};
   }

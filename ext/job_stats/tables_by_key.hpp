@@ -85,47 +85,90 @@ class Arena {
   std::size_t next_block_ = 1024;
 };
 
-/// Open addressing over entries that are kept elsewhere: `Entry` needs key_hash() and is found by `same(entry)`.
+/// Slots of open addressing, in parts that grow one by one: so no insertion takes long, however much there is, and an
+/// interrupt is not kept waiting. 0 = free.
+template <class Slot>
+class Slots {
+ public:
+  explicit Slots(const vtab::Api* api) : parts_(vtab::Allocator<Part>(api)) {}
+
+  /// The slot that is the `same`, or a free one, or null: then there is none.
+  template <class Same>
+  const Slot* find(std::uint64_t hash, Same&& same) {
+    if (parts_.empty()) return nullptr;
+    vtab::vector<Slot>& slots = part_of(hash).slots;
+    if (slots.empty()) return nullptr;
+    const std::size_t mask = slots.size() - 1;
+    std::size_t i = hash & mask;
+    while (slots[i] != 0 && !same(slots[i])) i = (i + 1) & mask;
+    return &slots[i];
+  }
+  /// The slot must not be there yet; `hash_of_slot` is that of one that is.
+  template <class HashOf>
+  void add(std::uint64_t hash, Slot slot, HashOf&& hash_of_slot) {
+    if (parts_.empty()) {
+      const auto memory = parts_.get_allocator();
+      parts_.resize(kParts, Part{vtab::vector<Slot>(vtab::Allocator<Slot>(memory)), 0});
+    }
+    Part& part = part_of(hash);
+    if ((part.used + 1) * 4 > part.slots.size() * 3) grow(part, hash_of_slot);
+    place(part.slots, hash, slot);
+    ++part.used;
+  }
+
+ private:
+  struct Part {
+    vtab::vector<Slot> slots;
+    std::size_t used;
+  };
+  static constexpr int kPartBits = 6;
+  static constexpr std::size_t kParts = std::size_t{1} << kPartBits;
+  Part& part_of(std::uint64_t hash) noexcept { return parts_[hash >> (64 - kPartBits)]; }
+  static void place(vtab::vector<Slot>& slots, std::uint64_t hash, Slot slot) noexcept {
+    const std::size_t mask = slots.size() - 1;
+    std::size_t i = hash & mask;
+    while (slots[i] != 0) i = (i + 1) & mask;
+    slots[i] = slot;
+  }
+  template <class HashOf>
+  static void grow(Part& part, HashOf&& hash_of_slot) {
+    vtab::vector<Slot> larger(part.slots.empty() ? 8 : part.slots.size() * 2, 0, part.slots.get_allocator());
+    for (const Slot slot : part.slots) {
+      if (slot != 0) place(larger, hash_of_slot(slot), slot);
+    }
+    part.slots.swap(larger);
+  }
+
+  vtab::vector<Part> parts_;
+};
+
+/// Entries that are kept elsewhere, by their hash: `Entry` needs key_hash() and is found by `same(entry)`.
 template <class Entry>
 class Index {
  public:
-  explicit Index(const vtab::Api* api)
-      : slots_(vtab::Allocator<std::uint32_t>(api)), entries_(vtab::Allocator<Entry*>(api)) {}
+  explicit Index(const vtab::Api* api) : slots_(api), entries_(vtab::Allocator<Entry*>(api)) {}
 
   template <class Same>
-  Entry* find(std::uint64_t hash, Same&& same) const {
-    if (slots_.empty()) return nullptr;
-    for (std::size_t i = hash & mask();; i = (i + 1) & mask()) {
-      if (slots_[i] == 0) return nullptr;
-      Entry* entry = entries_[slots_[i] - 1];
-      if (same(*entry)) return entry;
-    }
+  Entry* find(std::uint64_t hash, Same&& same) {
+    const std::uint32_t* number = slots_.find(hash, [&](std::uint32_t n) { return same(*entries_[n - 1]); });
+    return number == nullptr || *number == 0 ? nullptr : entries_[*number - 1];
   }
   /// The key must not be there yet.
   void add(std::uint64_t hash, Entry* entry) {
-    if ((entries_.size() + 1) * 4 > slots_.size() * 3) grow();
     entries_.push_back(entry);
-    place(hash, static_cast<std::uint32_t>(entries_.size()));
+    try {
+      slots_.add(hash, static_cast<std::uint32_t>(entries_.size()),
+                 [&](std::uint32_t number) { return entries_[number - 1]->key_hash(); });
+    } catch (...) {
+      entries_.pop_back();
+      throw;
+    }
   }
   /// All entries, in the order of insertion.
   const vtab::vector<Entry*>& entries() const noexcept { return entries_; }
 
  private:
-  std::size_t mask() const noexcept { return slots_.size() - 1; }
-  void place(std::uint64_t hash, std::uint32_t number) {
-    std::size_t i = hash & mask();
-    while (slots_[i] != 0) i = (i + 1) & mask();
-    slots_[i] = number;
-  }
-  void grow() {
-    vtab::vector<std::uint32_t> larger(slots_.empty() ? 64 : slots_.size() * 2, 0, slots_.get_allocator());
-    slots_.swap(larger);
-    for (std::size_t i = 0; i < entries_.size(); ++i) {
-      place(entries_[i]->key_hash(), static_cast<std::uint32_t>(i + 1));
-    }
-  }
-
-  vtab::vector<std::uint32_t> slots_;  // 0 = free, else the number of the entry, from 1
+  Slots<std::uint32_t> slots_;  // the number of the entry, from 1
   vtab::vector<Entry*> entries_;
 };
 
@@ -199,36 +242,20 @@ class Counts {
 /// A set of pairs of numbers below 2^32: which user was seen in which group.
 class PairSet {
  public:
-  explicit PairSet(const vtab::Api* api) : slots_(vtab::Allocator<std::uint64_t>(api)) {}
+  explicit PairSet(const vtab::Api* api) : slots_(api) {}
 
   /// True if the pair is new.
   bool add(std::uint32_t first, std::uint32_t second) {
     const std::uint64_t pair = (std::uint64_t{first} << 32 | second) + 1;  // 0 = free
-    if ((size_ + 1) * 4 > slots_.size() * 3) grow();
-    std::uint64_t& slot = slot_of(pair);
-    if (slot == pair) return false;
-    slot = pair;
-    ++size_;
+    const std::uint64_t hash = mix(pair);
+    const std::uint64_t* found = slots_.find(hash, [&](std::uint64_t other) { return other == pair; });
+    if (found != nullptr && *found == pair) return false;
+    slots_.add(hash, pair, [](std::uint64_t other) { return mix(other); });
     return true;
   }
 
  private:
-  std::uint64_t& slot_of(std::uint64_t pair) noexcept {
-    const std::size_t mask = slots_.size() - 1;
-    std::size_t i = mix(pair) & mask;
-    while (slots_[i] != 0 && slots_[i] != pair) i = (i + 1) & mask;
-    return slots_[i];
-  }
-  void grow() {
-    vtab::vector<std::uint64_t> larger(slots_.empty() ? 64 : slots_.size() * 2, 0, slots_.get_allocator());
-    slots_.swap(larger);
-    for (const std::uint64_t pair : larger) {
-      if (pair != 0) slot_of(pair) = pair;
-    }
-  }
-
-  vtab::vector<std::uint64_t> slots_;
-  std::size_t size_ = 0;
+  Slots<std::uint64_t> slots_;
 };
 
 }  // namespace warden::jobs

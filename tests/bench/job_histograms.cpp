@@ -26,19 +26,22 @@ std::string nine_statements() {
 
 void run(Data& data, Report& report) {
   const auto& [key, peak] = job_sql::kMetrics[0];
+  const std::string& file = data.indexed_jobs();
   const std::vector<Way> ways =
-      in_turns(kJobHistograms, {.file = data.indexed_jobs()},
-               {{"sql_one", job_sql::metric_histogram(key, peak)},
+      in_turns(kJobHistograms, {.file = file},
+               {{"sql", job_sql::metric_histogram(key, peak)},
                 {"one", "SELECT * FROM job_metric_histogram(NULL, " + job_sql::metrics(1) + ")"},
-                {"four", "SELECT * FROM job_metric_histogram(NULL, " + job_sql::metrics(4) + ")"},
-                {"page", "SELECT * FROM job_page(NULL, " + job_sql::metrics(4) +
-                             ") WHERE now = " + std::string(job_sql::kNow)},
-                {"sql_page", nine_statements()}});
+                {"four", "SELECT * FROM job_metric_histogram(NULL, " + job_sql::metrics(4) + ")"}});
+  // Twice: the nine take half a minute.
+  const std::vector<Way> pages = in_turns(kJobHistograms, {.file = file, .rounds = 2},
+                                          {{"sql", nine_statements()},
+                                           {"page", "SELECT * FROM job_page(NULL, " + job_sql::metrics(4) +
+                                                        ") WHERE now = " + std::string(job_sql::kNow)}});
   const double one = named(ways, "one").ms;
   const double four = named(ways, "four").ms;
-  const double page = named(ways, "page").ms;
-  const double sql_one = named(ways, "sql_one").ms;
-  const double sql_page = named(ways, "sql_page").ms;
+  const double page = named(pages, "page").ms;
+  const double sql_one = named(ways, "sql").ms;
+  const double sql_page = named(pages, "sql").ms;
   report.number("one_metric", sql_one / one, Unit::ratio, Bar::at_least(kOneMetric),
                 "times faster: " + text_of_ms(one) + "; SQL: " + text_of_ms(sql_one));
   report.number("four_metrics", four / one, Unit::ratio, Bar::at_most(kFourMetrics),

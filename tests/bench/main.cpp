@@ -2,7 +2,7 @@
 //
 //   warden_bench [--list] [--json FILE] [--strict] [names...]
 //
-// Without names: all, in a few minutes. Ends with 0 also where a bar was missed, unless --strict is given.
+// Without names: all, in about half an hour. Ends with 0 also where a bar was missed, unless --strict is given.
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>

@@ -72,11 +72,6 @@ void turns_child(const Parameters& given) {
         works[i] = false;
     }
   }
-  if (!cold) {
-    for (std::size_t i = 0; i < ways.size(); ++i) {
-      if (works[i]) turn(i);
-    }
-  }
   const auto rounds = static_cast<std::size_t>(given.number("rounds"));
   for (std::size_t round = 0; round < rounds; ++round) {
     for (std::size_t i = 0; i < ways.size(); ++i) {

@@ -24,8 +24,8 @@ struct Turns {
   bool cold = false;
 };
 
-/// Runs each way once, then all of them in turns, `rounds` times. The time is that of the processor if warm: whatever else
-/// the machine does falls on nobody; cold it is that of the clock. Ways that SQLite can't plan (INDEXED BY) are left out.
+/// Runs all ways in turns, `rounds` times, with a cache for the whole table. The time is that of the processor if warm, so
+/// that whatever else the machine does falls on nobody; cold it is that of the clock. Ways that SQLite can't plan (INDEXED BY) are left out.
 std::vector<Way> in_turns(const Benchmark& benchmark, const Turns& turns, std::vector<Way> ways);
 /// The child of every benchmark that uses in_turns().
 void turns_child(const Parameters& given);
