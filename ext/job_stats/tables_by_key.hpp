@@ -29,7 +29,7 @@ inline std::uint64_t hash_of(std::string_view bytes) noexcept {
     bytes.remove_prefix(8);
   }
   std::uint64_t word = 0;
-  std::memcpy(&word, bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(&word, bytes.data(), bytes.size());
   return mix(hash ^ word ^ 0x9e3779b97f4a7c15U);
 }
 

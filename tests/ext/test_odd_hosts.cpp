@@ -72,17 +72,17 @@ const std::vector<std::string> kEverything{
     "SELECT warden_debug(), warden_version(), warden_connection_id()",
     "SELECT warden_set('cache_size', '1MiB'), warden_set('temp_store', 'file')",
     "SELECT warden_reset()",
-    "SELECT * FROM job_stats",
+    "SELECT * FROM job_stats WHERE now = 9",
     "SELECT *, bad_footprints FROM "
     "job_stats('{\"tags\":[1],\"metricStats\":[{\"metricName\":\"a\",\"range\":{\"from\":"
-    "1}}]}', 'user')",
+    "1}}]}', 'user') WHERE now = 9",
     "SELECT total_jobs, total_nodes FROM job_stats('{\"cluster\":{\"eq\":\"c\"}}', 'user')",
-    "SELECT * FROM job_histogram(NULL, 'duration', '6h')",
+    "SELECT * FROM job_histogram(NULL, 'duration', '6h') WHERE now = 9",
     "SELECT * FROM job_histogram('{\"user\":{\"in\":[\"ann\",\"bob\"]}}', 'num_nodes')",
     "SELECT * FROM job_metric_histogram(NULL, '[{\"metric\":\"a\",\"peak\":2},\"b\"]', 4)",
     "SELECT * FROM job_page('{\"state\":[\"failed\"]}', '[\"a\"]')",
     "SELECT * FROM jobs('{\"metricStats\":[{\"metricName\":\"a\"}]}', 'footprint.a DESC', 5, 1)",
-    "SELECT id, duration FROM jobs WHERE hpc_user = 'ann' AND start_time > 0",
+    "SELECT id, duration FROM jobs WHERE hpc_user = 'ann' AND start_time > 0 AND now = 9",
     "SELECT job_count('{\"node\":{\"eq\":\"h1\"},\"jobName\":{\"neq\":\"y\"}}'), job_count()",
     "SELECT job_filter_sql('{\"startTime\":{\"range\":\"last7d\"}}')"};
 
