@@ -3,7 +3,9 @@
 //
 // The interrupts come at 100 moments, spread evenly over the time that the statement takes to its first row; for
 // `by_job_id.end` over the last third of it, in which the groups are sorted.
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -68,8 +70,9 @@ void child(const Parameters& given) {
   seconds_to_first_row(statement);
   const double whole = std::min(seconds_to_first_row(statement), seconds_to_first_row(statement));
   std::vector<double> ms;
-  for (int i = 0; i < kMoments; ++i) {
-    const double moment = whole * (one.from + (1 - one.from) * i / kMoments);
+  const auto moments = static_cast<int>(given.number("moments"));
+  for (int i = 0; i < moments; ++i) {
+    const double moment = whole * (one.from + (1 - one.from) * i / moments);
     double took = -1;
     for (int t = 0; took < 0 && t < kTries; ++t) took = interrupted_ms(connection, statement, moment);
     if (took >= 0) ms.push_back(took);
@@ -80,7 +83,8 @@ void child(const Parameters& given) {
 void run(Data& data, Report& report) {
   const std::string& file = data.jobs();
   for (std::size_t i = 0; i < kCases.size(); ++i) {
-    const Numbers said = measure(kJobCancels, {{"file", file}, {"case", std::to_string(i)}});
+    const Numbers said = measure(
+        kJobCancels, {{"file", file}, {"case", std::to_string(i)}, {"moments", std::to_string(kMoments)}});
     report_spread(report, kCases[i].name, said, Bar::at_most(kWithin));
   }
 }
