@@ -48,15 +48,15 @@ void SqliteConnection::enrol(Host& host, sqlite3* db, bool opening) {
 }
 
 void SqliteConnection::own_install_internal() {
-  if (has_internal_) return;
-  for (const Installer next : internal_installers()) {
-    if (const int rc = next(*this); rc == SQLITE_NOMEM) {
+  // Each once, even where memory ran out between them: SQLite refuses to replace a function while a statement runs.
+  const auto functions = internal_installers();
+  for (; internals_ < functions.size(); ++internals_) {
+    if (const int rc = functions[internals_](*this); rc == SQLITE_NOMEM) {
       throw std::bad_alloc();
     } else if (rc != SQLITE_OK) {
       throw vtab::error("warden: functions of its own could not be registered", rc);
     }
   }
-  has_internal_ = true;
 }
 
 void SqliteConnection::install(bool opening) {

@@ -129,7 +129,7 @@ class SqliteConnection final : public Connection {
   // The connection's own thread only.
   std::size_t registered_ = 0;     // functions and tables so far
   bool enrolled_ = false;          // all is done
-  bool has_internal_ = false;      // own_install_internal() was called
+  std::size_t internals_ = 0;      // functions of own_install_internal() so far
   int nested_ = 0;                 // statements of ours that run
   bool internal_ = false;          // a statement of our own runs
   bool unseen_beginning_ = true;   // hooks were taken while a statement ran: its beginning was not seen

@@ -11,7 +11,7 @@ constexpr double kCoveringShare = 0.05;
 /// And from this share on, reading the table from its beginning to its end is: tests/bench, job_plans.
 constexpr double kScanShare = 0.2;
 /// Rows looked at for an estimate.
-constexpr std::int64_t kSamples = 128;
+constexpr std::uint64_t kSamples = 128;
 
 vtab::string& operator<<(vtab::string& sql, std::string_view text) { return sql.append(text); }
 
@@ -143,17 +143,18 @@ double Source::share_of_rows(const Filter& filter) const {
   if (Statement::attempt(self_, sql) != SQLITE_OK) return 0;  // a table without rowids
   Statement ends(self_, sql);
   if (!ends.step() || ends.type(0) != SQLITE_INTEGER || ends.type(1) != SQLITE_INTEGER) return 0;
-  const std::int64_t first = ends.integer(0);
-  const auto span = static_cast<double>(ends.integer(1)) - static_cast<double>(first);
+  // Unsigned: rowids may be as far apart as integers can be.
+  const auto first = static_cast<std::uint64_t>(ends.integer(0));
+  const std::uint64_t span = static_cast<std::uint64_t>(ends.integer(1)) - first;
   sql.clear();
   sql << "SELECT (" << filter.column_conditions() << ") FROM " << sql_
       << " AS job NOT INDEXED WHERE job.rowid >= ?1 ORDER BY job.rowid LIMIT 1";
   Statement row(self_, sql);
   std::int64_t seen = 0;
   std::int64_t met = 0;
-  for (std::int64_t i = 0; i < kSamples; ++i) {
-    const double place = static_cast<double>(i) / static_cast<double>(kSamples);
-    row.bind(1, first + static_cast<std::int64_t>(span * place));
+  for (std::uint64_t i = 0; i < kSamples; ++i) {
+    const std::uint64_t offset = span / kSamples * i + span % kSamples * i / kSamples;
+    row.bind(1, static_cast<std::int64_t>(first + offset));
     if (row.step()) {
       ++seen;
       if (row.integer(0) != 0) ++met;

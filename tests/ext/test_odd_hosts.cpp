@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <map>
+#include <utility>
 
 #include "host.hpp"
 
@@ -377,6 +378,25 @@ BOOST_AUTO_TEST_CASE(every_statement_at_every_failing_allocation) {
       // What was prepared and cached may stay; a leak at each of hundreds of failures would not fit.
       if (sqlite3_memory_used() > before + 40'000) throw std::runtime_error("leaked by " + sql);
     }
+    return 0;
+  });
+  BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(the_first_job_statistic_of_a_connection_at_every_failing_allocation) {
+  const int status = in_child([] {
+    make_memory_fail_on_demand();
+    const std::string sql = "SELECT total_jobs, total_nodes FROM job_stats('{}', 'cluster')";
+    at_every_allocation(false, [&] {
+      const int planned = std::exchange(allocations_left, -1);
+      Db db;
+      db.load().rows("SELECT warden_set('watchdog', 0);" + kJobs);
+      allocations_left = planned;
+      const std::string error = db.error(sql);
+      allocations_left = -1;
+      if (!error.empty() && error != "out of memory") throw std::runtime_error(error);
+      if (db.rows(sql) != std::vector<std::string>{"2|2", "1|1"}) throw std::runtime_error("no second chance");
+    });
     return 0;
   });
   BOOST_TEST(status == 0);
