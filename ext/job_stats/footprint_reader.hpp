@@ -47,7 +47,7 @@ class FootprintReader {
 class FootprintConditions {
  public:
   /// All keys of `ranges` must be among the reader's.
-  FootprintConditions(std::span<const FootprintRange> ranges, FootprintReader& reader);
+  FootprintConditions(std::span<const FootprintRange> ranges, FootprintReader& reader, const vtab::Api* api);
   bool empty() const noexcept { return ranges_.empty(); }
   /// True where what the reader read last meets all of them.
   bool met(FootprintReader::Read read);
@@ -56,6 +56,7 @@ class FootprintConditions {
   bool met(const FootprintRange& range, std::size_t key);
   std::span<const FootprintRange> ranges_;
   FootprintReader& reader_;
+  vtab::vector<std::size_t> places_;  // of the keys of ranges_, in the reader
 };
 
 /// The keys of `ranges` and those in `more`, each once.

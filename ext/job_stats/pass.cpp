@@ -66,7 +66,7 @@ void Pass::run(const Source& source, const Filter& filter) {
   decide_columns(filter);
   if (reads(kFootprint)) {
     footprints_.emplace(self_, keys_of(filter.footprint(), metric_keys_, api_));
-    conditions_.emplace(filter.footprint(), *footprints_);
+    conditions_.emplace(filter.footprint(), *footprints_, api_);
     for (const std::string_view key : metric_keys_) metric_places_.push_back(footprints_->position_of(key));
   }
   if (reads(kUser)) {
