@@ -184,6 +184,19 @@ BOOST_AUTO_TEST_CASE(a_host_that_allows_no_pragma_has_its_numbers) {
   BOOST_TEST(db.one(R"(SELECT total_jobs FROM job_stats('{"user":{"eq":"alice"}}'))") == "3");
 }
 
+BOOST_AUTO_TEST_CASE(a_host_may_limit_the_arguments_of_functions) {
+  const std::string sql = "SELECT * FROM job_stats(NULL, 'subcluster', 'job', 10000)";
+  const std::string page = "SELECT * FROM job_page(NULL, '[\"cpu_load_avg\"]', 'job', 10000)";
+  const auto expected = db.rows(sql);
+  const auto on_page = db.rows(page);
+  sqlite3_limit(db.get(), SQLITE_LIMIT_FUNCTION_ARG, 8);
+  BOOST_TEST(db.rows(sql) == expected, boost::test_tools::per_element());
+  BOOST_TEST(db.rows(page) == on_page, boost::test_tools::per_element());
+  BOOST_TEST(sqlite3_limit(db.get(), SQLITE_LIMIT_FUNCTION_ARG, -1) == 8);
+  db.error("SELECT * FROM job_stats(NULL, 'nothing')");
+  BOOST_TEST(sqlite3_limit(db.get(), SQLITE_LIMIT_FUNCTION_ARG, -1) == 8);
+}
+
 BOOST_AUTO_TEST_CASE(counters_of_the_connection_are_untouched) {
   db.rows("INSERT INTO tag VALUES (77, 'a', 'b')");
   const auto state = [&] {
