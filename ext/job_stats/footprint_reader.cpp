@@ -32,15 +32,23 @@ FootprintReader::Read FootprintReader::read(vtab::value footprint) {
   return Read::json;
 }
 
+void FootprintReader::prepare() {
+  is_json_.prepare();
+  prepare_values();
+}
+
+void FootprintReader::prepare_values() {
+  if (values_of_ || keys_.empty()) return;
+  vtab::string sql(vtab::Allocator<char>(self_.api()));
+  for (const std::string_view key : keys_) {
+    sql.append(sql.empty() ? "SELECT " : ", ").append("json_extract(?1, '$.").append(key).append("')");
+  }
+  values_of_ = Statement(self_, sql);
+}
+
 void FootprintReader::extract() {
   if (keys_.empty()) return;
-  if (!values_of_) {
-    vtab::string sql(vtab::Allocator<char>(self_.api()));
-    for (const std::string_view key : keys_) {
-      sql.append(sql.empty() ? "SELECT " : ", ").append("json_extract(?1, '$.").append(key).append("')");
-    }
-    values_of_ = Statement(self_, sql);
-  }
+  prepare_values();
   values_of_.bind(1, json_);
   values_of_.step();
   for (std::size_t i = 0; i < keys_.size(); ++i) {

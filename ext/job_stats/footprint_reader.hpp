@@ -30,8 +30,12 @@ class FootprintReader {
   std::size_t position_of(std::string_view key) const noexcept;
   /// Where at() is not exact and the last bit decides: the value as SQLite converts it.
   const FootprintValue& exact(std::size_t key);
+  /// Prepares the statements that it may come to need, else done when it does. For a reader that goes on while its connection
+  /// is being closed (sqlite3_close_v2): nothing can be prepared there.
+  void prepare();
 
  private:
+  void prepare_values();
   void extract();
 
   ext::SqliteConnection& self_;
