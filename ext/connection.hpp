@@ -74,7 +74,7 @@ class SqliteConnection final : public Connection {
   /// Registers functions of ours that only statements of ours call, the first time that one is about to. Throws
   /// vtab::error, std::bad_alloc.
   void own_install_internal();
-  /// Ends a statement of ours, which is no statement of the host's: nobody is told.
+  /// Ends a statement of ours, which is no statement of the host's: nobody is told. Nothing happens where the host did.
   void own_finalize(sqlite3_stmt* statement) noexcept;
   /// Brings cache_size, temp_store and hooks to what the settings say; true if nothing is left to do.
   bool own_apply(bool opening) noexcept;

@@ -280,6 +280,14 @@ std::int64_t SqliteConnection::own_now() noexcept {
 }
 
 void SqliteConnection::own_finalize(sqlite3_stmt* statement) noexcept {
+  // A host may end all statements of its connection before it closes it, one after the other as sqlite3_next_stmt() gives them:
+  // ours first, then that whose cursor holds it. Young ones are in front, so this ends soon. A list that is empty tells
+  // nothing: the host's statement is in it, so SQLite refuses to show it (of a connection that is being closed).
+  sqlite3_stmt* at = api()->next_stmt(db_, nullptr);
+  if (at != nullptr) {
+    while (at != nullptr && at != statement) at = api()->next_stmt(db_, at);
+    if (at == nullptr) return;
+  }
   // Its end may come after that of the host's statement that it was part of.
   const bool was_internal = std::exchange(internal_, true);
   api()->finalize(statement);

@@ -23,6 +23,10 @@ constexpr std::string_view kHostName =
 constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> kRanges{
     {{"last6h", 21'600}, {"last24h", 86'400}, {"last7d", 604'800}, {"last30d", 2'592'000}}};
 
+/// As many as SQLite allows conditions on columns. Each is looked for among the others before the first job is read, where
+/// nothing looks for an interrupt, and is a column of the statement that reads unusual footprints: SQLite allows 2000.
+constexpr std::size_t kMostMetricConditions = 1000;
+
 vtab::string& operator<<(vtab::string& sql, std::string_view text) { return sql.append(text); }
 vtab::string& operator<<(vtab::string& sql, std::int64_t number) {
   return sql.append(std::to_string(number));
@@ -508,6 +512,10 @@ void Filter::metrics(std::string_view, const JsonNode& value) {
       if (context_.parity) return condition("0");  // matches nothing, as upstream
       tree_->refuse(*metric, "must be letters, digits and underscores, not \"" +
                                  std::string(metric->text.substr(0, 64)) + '"');
+    }
+    if (footprint_.size() == kMostMetricConditions) {
+      tree_->refuse(item, "is one too many: at most " + std::to_string(kMostMetricConditions) +
+                              " conditions on metrics in a filter");
     }
     FootprintRange range{metric->text, std::nullopt, std::nullopt};
     if (const JsonNode* given = member(item, "range")) {

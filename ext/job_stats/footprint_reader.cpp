@@ -32,15 +32,23 @@ FootprintReader::Read FootprintReader::read(vtab::value footprint) {
   return Read::json;
 }
 
+void FootprintReader::prepare() {
+  is_json_.prepare();
+  prepare_values();
+}
+
+void FootprintReader::prepare_values() {
+  if (values_of_ || keys_.empty()) return;
+  vtab::string sql(vtab::Allocator<char>(self_.api()));
+  for (const std::string_view key : keys_) {
+    sql.append(sql.empty() ? "SELECT " : ", ").append("json_extract(?1, '$.").append(key).append("')");
+  }
+  values_of_ = Statement(self_, sql);
+}
+
 void FootprintReader::extract() {
   if (keys_.empty()) return;
-  if (!values_of_) {
-    vtab::string sql(vtab::Allocator<char>(self_.api()));
-    for (const std::string_view key : keys_) {
-      sql.append(sql.empty() ? "SELECT " : ", ").append("json_extract(?1, '$.").append(key).append("')");
-    }
-    values_of_ = Statement(self_, sql);
-  }
+  prepare_values();
   values_of_.bind(1, json_);
   values_of_.step();
   for (std::size_t i = 0; i < keys_.size(); ++i) {
@@ -66,14 +74,20 @@ const FootprintValue& FootprintReader::exact(std::size_t key) {
   return values_[key];
 }
 
-FootprintConditions::FootprintConditions(std::span<const FootprintRange> ranges, FootprintReader& reader)
-    : ranges_(ranges), reader_(reader) {}
+FootprintConditions::FootprintConditions(std::span<const FootprintRange> ranges, FootprintReader& reader,
+                                         const vtab::Api* api)
+    : ranges_(ranges), reader_(reader), places_(vtab::Allocator<std::size_t>(api)) {
+  places_.reserve(ranges_.size());
+  for (const FootprintRange& range : ranges_) places_.push_back(reader_.position_of(range.key));
+}
 
 bool FootprintConditions::met(FootprintReader::Read read) {
   if (ranges_.empty()) return true;
   if (read != FootprintReader::Read::json) return false;
-  return std::all_of(ranges_.begin(), ranges_.end(),
-                     [&](const FootprintRange& range) { return met(range, reader_.position_of(range.key)); });
+  for (std::size_t i = 0; i < ranges_.size(); ++i) {
+    if (!met(ranges_[i], places_[i])) return false;
+  }
+  return true;
 }
 
 bool FootprintConditions::met(const FootprintRange& range, std::size_t key) {

@@ -30,8 +30,12 @@ class FootprintReader {
   std::size_t position_of(std::string_view key) const noexcept;
   /// Where at() is not exact and the last bit decides: the value as SQLite converts it.
   const FootprintValue& exact(std::size_t key);
+  /// Prepares the statements that it may come to need, else done when it does. For a reader that goes on while its connection
+  /// is being closed (sqlite3_close_v2): nothing can be prepared there.
+  void prepare();
 
  private:
+  void prepare_values();
   void extract();
 
   ext::SqliteConnection& self_;
@@ -47,7 +51,7 @@ class FootprintReader {
 class FootprintConditions {
  public:
   /// All keys of `ranges` must be among the reader's.
-  FootprintConditions(std::span<const FootprintRange> ranges, FootprintReader& reader);
+  FootprintConditions(std::span<const FootprintRange> ranges, FootprintReader& reader, const vtab::Api* api);
   bool empty() const noexcept { return ranges_.empty(); }
   /// True where what the reader read last meets all of them.
   bool met(FootprintReader::Read read);
@@ -56,6 +60,7 @@ class FootprintConditions {
   bool met(const FootprintRange& range, std::size_t key);
   std::span<const FootprintRange> ranges_;
   FootprintReader& reader_;
+  vtab::vector<std::size_t> places_;  // of the keys of ranges_, in the reader
 };
 
 /// The keys of `ranges` and those in `more`, each once.

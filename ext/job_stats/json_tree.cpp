@@ -56,8 +56,12 @@ bool JsonCheck::operator()(std::string_view text) {
   return ask(text);
 }
 
-bool JsonCheck::ask(std::string_view text) {
+void JsonCheck::prepare() {
   if (!valid_) valid_ = Statement(self_, "SELECT json_valid(?1)");
+}
+
+bool JsonCheck::ask(std::string_view text) {
+  prepare();
   valid_.bind(1, text);
   const bool is_json = valid_.step() && valid_.integer(0) != 0;
   valid_.reset();

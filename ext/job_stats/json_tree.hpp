@@ -16,6 +16,8 @@ class JsonCheck {
   explicit JsonCheck(ext::SqliteConnection& self) : self_(self) {}
   /// Throws std::bad_alloc where there is not enough memory to find out.
   bool operator()(std::string_view text);
+  /// Prepares what it asks, else done at the first text.
+  void prepare();
 
  private:
   bool ask(std::string_view text);

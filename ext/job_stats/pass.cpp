@@ -11,6 +11,24 @@ namespace {
 constexpr char kPointerType[] = "warden_job_pass";
 constexpr std::string_view kRunning = "running";
 
+/// Lets functions take `count` arguments, also on a connection whose host allows fewer (SQLite's advice against hostile SQL is
+/// 8), and then puts its limit back.
+class ArgumentLimit {
+ public:
+  ArgumentLimit(ext::SqliteConnection& self, int count) : self_(self), of_host_(set(-1)) {
+    if (of_host_ < count) set(count);
+  }
+  ~ArgumentLimit() { set(of_host_); }
+  ArgumentLimit(const ArgumentLimit&) = delete;
+  ArgumentLimit& operator=(const ArgumentLimit&) = delete;
+
+ private:
+  /// The limit before; a negative one changes nothing.
+  int set(int limit) noexcept { return self_.api()->limit(self_.db(), SQLITE_LIMIT_FUNCTION_ARG, limit); }
+  ext::SqliteConnection& self_;
+  const int of_host_;
+};
+
 }  // namespace
 
 Pass::Pass(ext::SqliteConnection& self, std::string_view function, const Options& options)
@@ -66,7 +84,7 @@ void Pass::run(const Source& source, const Filter& filter) {
   decide_columns(filter);
   if (reads(kFootprint)) {
     footprints_.emplace(self_, keys_of(filter.footprint(), metric_keys_, api_));
-    conditions_.emplace(filter.footprint(), *footprints_);
+    conditions_.emplace(filter.footprint(), *footprints_, api_);
     for (const std::string_view key : metric_keys_) metric_places_.push_back(footprints_->position_of(key));
   }
   if (reads(kUser)) {
@@ -85,6 +103,7 @@ void Pass::run(const Source& source, const Filter& filter) {
   }
   call.append(")");
   self_.own_install_internal();
+  const ArgumentLimit limit(self_, 1 + kColumns);
   Statement pass = source.scan(filter, {call, columns, "", ""});
   pass.bind_pointer(1, this, kPointerType);
   pass.step();

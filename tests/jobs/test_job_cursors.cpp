@@ -202,6 +202,39 @@ BOOST_AUTO_TEST_CASE(a_cursor_that_is_left_open_keeps_nothing_from_ending) {
   BOOST_TEST(sqlite3_memory_used() <= before + 4096);
 }
 
+BOOST_AUTO_TEST_CASE(a_host_may_end_whatever_statements_there_are_before_it_closes) {
+  // As some bindings do: what SQLite lists first is a statement of ours.
+  for (const std::string sql :
+       {"SELECT id FROM jobs", "SELECT id FROM jobs('{\"metricStats\":[{\"metricName\":\"cpu_load_avg\"}]}')",
+        "SELECT group_key FROM job_stats('{\"metricStats\":[{\"metricName\":\"cpu_load_avg\"}]}', 'id')"}) {
+    Db closing;
+    closing.load().rows(kJobTables + kSixJobs);
+    sqlite3_stmt* statement = nullptr;
+    BOOST_TEST_REQUIRE(sqlite3_prepare_v2(closing.get(), sql.c_str(), -1, &statement, nullptr) == SQLITE_OK);
+    BOOST_TEST(sqlite3_step(statement) == SQLITE_ROW);
+    BOOST_TEST(sqlite3_next_stmt(closing.get(), nullptr) != statement, sql);
+    while (sqlite3_stmt* any = sqlite3_next_stmt(closing.get(), nullptr)) sqlite3_finalize(any);
+    BOOST_TEST(closing.one("SELECT job_count()") == "6");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_cursor_goes_on_when_its_connection_is_closed_under_it) {
+  sqlite3* closing = nullptr;
+  BOOST_TEST_REQUIRE(sqlite3_open(other.one("SELECT file FROM pragma_database_list").c_str(), &closing) == SQLITE_OK);
+  sqlite3_stmt* statement = nullptr;
+  // The fourth job has a footprint that is left to SQLite, which prepares nothing any more.
+  const std::string sql = "SELECT id FROM jobs('{\"metricStats\":[{\"metricName\":\"cpu_load_avg\"}]}')";
+  BOOST_TEST_REQUIRE(sqlite3_prepare_v2(closing, sql.c_str(), -1, &statement, nullptr) == SQLITE_OK);
+  BOOST_TEST(sqlite3_step(statement) == SQLITE_ROW);
+  BOOST_TEST(sqlite3_close_v2(closing) == SQLITE_OK);
+  for (int id = 2; id <= 4; ++id) {
+    BOOST_TEST(sqlite3_step(statement) == SQLITE_ROW);
+    BOOST_TEST(sqlite3_column_int(statement, 0) == id);
+  }
+  BOOST_TEST(sqlite3_step(statement) == SQLITE_DONE);
+  BOOST_TEST(sqlite3_finalize(statement) == SQLITE_OK);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace warden::test

@@ -285,6 +285,22 @@ BOOST_AUTO_TEST_CASE(metric_names_are_letters_digits_and_underscores) {
              "0");
 }
 
+BOOST_AUTO_TEST_CASE(conditions_on_metrics_are_not_endless) {
+  const auto filter = [](int conditions) {
+    std::string json = R"({"metricStats":[)";
+    for (int i = 0; i < conditions; ++i)
+      json += (i == 0 ? "" : ",") + (R"({"metricName":"m)" + std::to_string(i)) + R"("})";
+    return "'" + json + "]}'";
+  };
+  // A range that is open on both sides is met by every footprint that is JSON, an unusual one among them.
+  BOOST_TEST(db.one("SELECT job_count(" + filter(1000) + ")") == "4");
+  BOOST_TEST(db.one("SELECT count(*) FROM jobs(" + filter(1000) + ")") == "4");
+  const std::string refusal =
+      "filter.metricStats[1000] is one too many: at most 1000 conditions on metrics in a filter";
+  BOOST_TEST(db.error("SELECT job_count(" + filter(1001) + ")") == "job_count: " + refusal);
+  BOOST_TEST(db.error("SELECT * FROM jobs(" + filter(100'000) + ")") == "jobs: " + refusal);
+}
+
 BOOST_AUTO_TEST_CASE(metrics_and_bins) {
   check({{"SELECT * FROM job_metric_histogram(NULL, 'x')", "job_metric_histogram: metrics is not valid JSON"},
          {"SELECT * FROM job_metric_histogram(NULL, '[5]')",

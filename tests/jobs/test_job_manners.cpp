@@ -182,6 +182,19 @@ BOOST_AUTO_TEST_CASE(without_pragmas_the_way_is_longer_and_the_numbers_are_the_s
   BOOST_TEST(db.one(sql) == "5|9");
 }
 
+BOOST_AUTO_TEST_CASE(a_host_may_limit_the_arguments_of_functions) {
+  const std::string sql = "SELECT * FROM job_stats(NULL, 'subcluster', 'job', 10000)";
+  const std::string page = "SELECT * FROM job_page(NULL, '[\"cpu_load_avg\"]', 'job', 10000)";
+  const auto expected = db.rows(sql);
+  const auto on_page = db.rows(page);
+  sqlite3_limit(db.get(), SQLITE_LIMIT_FUNCTION_ARG, 8);
+  BOOST_TEST(db.rows(sql) == expected, boost::test_tools::per_element());
+  BOOST_TEST(db.rows(page) == on_page, boost::test_tools::per_element());
+  BOOST_TEST(sqlite3_limit(db.get(), SQLITE_LIMIT_FUNCTION_ARG, -1) == 8);
+  db.error("SELECT * FROM job_stats(NULL, 'nothing')");
+  BOOST_TEST(sqlite3_limit(db.get(), SQLITE_LIMIT_FUNCTION_ARG, -1) == 8);
+}
+
 BOOST_AUTO_TEST_CASE(counters_of_the_connection_are_untouched) {
   db.rows("INSERT INTO tag VALUES (77, 'a', 'b')");
   const auto state = [&] {
