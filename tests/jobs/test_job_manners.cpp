@@ -253,6 +253,20 @@ BOOST_AUTO_TEST_CASE(no_statement_is_left_and_no_memory) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_statement_of_ours_that_ends_after_the_hosts_is_nobody_elses_either) {
+  db.rows("SELECT warden_statements_reset()");
+  sqlite3_stmt* statement = nullptr;
+  BOOST_TEST_REQUIRE(sqlite3_prepare_v2(db.get(), "SELECT hpc_user FROM jobs", -1, &statement, nullptr) ==
+                     SQLITE_OK);
+  for (int run = 0; run < 3; ++run) {
+    BOOST_TEST(sqlite3_step(statement) == SQLITE_ROW);
+    sqlite3_reset(statement);  // tells the end of the host's statement, and then closes what it had open
+  }
+  sqlite3_finalize(statement);
+  BOOST_TEST(db.rows("SELECT sql, calls FROM warden_statements WHERE sql LIKE '%hpc_user%'") ==
+             std::vector<std::string>{"SELECT hpc_user FROM jobs|3"});
+}
+
 BOOST_AUTO_TEST_CASE(statements_of_ours_are_nobody_elses) {
   db.rows("SELECT warden_statements_reset()");
   for (const std::string& sql : kAll) db.rows(sql);
