@@ -19,9 +19,9 @@
 //
 // What is pushed down is said at the column. A pushed constraint is only a hint: SQLite checks it again, so a scan
 // may ignore it, and one that lets too much through costs time, never a wrong row. A hidden argument is strict: SQLite
-// does not check it, so a value of the wrong type is an error that names it. One exception: where SQLite makes a scan of
-// each side of an OR (MULTI-INDEX OR), it tests arguments afterwards, and then one that was given as NULL is met by no row;
-// leave it out, and name those behind it.
+// does not check it, so a value of the wrong type is an error that names it.
+// (Where SQLite makes a scan of each side of an OR it tests arguments itself, and one given as NULL is met by no row: so a
+// query with arguments is told of no saving by hints, and OR is one scan; only a key on each side can still split it.)
 //
 // SQLite tells rows apart by rowid, in `WHERE pid = 1 OR comm = 'x'` too. A row's `rowid()` must be its own, whatever
 // was pushed down. Rows without one are numbered as they come (with arguments, from a number made of those), which a
