@@ -66,7 +66,7 @@ void append_bins(Bins& rows, const MetricHistogram& histogram, bool parity) {
 }
 
 void append_bins(Bins& rows, const NumberHistogram& histogram, std::string_view function,
-                 std::string_view column, bool parity) {
+                 std::string_view column, bool parity, InterruptCheck& interrupted) {
   if (parity && histogram.unknown > 0) {
     throw vtab::error(std::string(function) + ": " + std::string(column) + " is NULL in " +
                       std::to_string(histogram.unknown) + " jobs (parity = 0 counts them)");
@@ -74,8 +74,12 @@ void append_bins(Bins& rows, const NumberHistogram& histogram, std::string_view 
   vtab::vector<const Counts::Entry*> sorted(histogram.counts.entries().begin(),
                                             histogram.counts.entries().end(),
                                             vtab::Allocator<const Counts::Entry*>(rows.get_allocator()));
-  std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->number < b->number; });
+  std::sort(sorted.begin(), sorted.end(), [&](const auto* a, const auto* b) {
+    interrupted.now_and_then();
+    return a->number < b->number;
+  });
   for (const Counts::Entry* entry : sorted) {
+    interrupted.now_and_then();
     const Edge edge = Edge::of(entry->number);
     add(rows, entry->number, edge, edge, std::to_string(entry->number), entry->count);
   }

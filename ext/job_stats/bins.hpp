@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "histogram.hpp"
+#include "job_tables.hpp"
 #include "pass.hpp"
 #include "value.hpp"
 
@@ -34,9 +35,9 @@ using Bins = vtab::vector<Bin>;
 void append_bins(Bins& rows, const DurationHistogram& histogram, bool parity);
 void append_bins(Bins& rows, const MetricHistogram& histogram, bool parity);
 /// One row for each number that occurs, in ascending order: bin, from_value and to_value are that number. Throws vtab::error
-/// with parity where a job's number is NULL, as upstream fails.
+/// with parity where a job's number is NULL, as upstream fails; and where it is interrupted.
 void append_bins(Bins& rows, const NumberHistogram& histogram, std::string_view function,
-                 std::string_view column, bool parity);
+                 std::string_view column, bool parity, InterruptCheck& interrupted);
 
 }  // namespace warden::jobs
 

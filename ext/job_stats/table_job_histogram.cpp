@@ -47,6 +47,7 @@ struct JobHistogram : ext::OwnTable {
     const Call call(self, kFunction, Arguments::of(q), true);
     const bool parity = call.options.parity;
     const std::string_view dimension = *q.argument<"dimension">();
+    InterruptCheck interrupted(self);
     Pass pass(self, kFunction, call.options);
     Bins bins{vtab::Allocator<Bin>(self.api())};
     if (dimension == "duration") {
@@ -71,11 +72,14 @@ struct JobHistogram : ext::OwnTable {
                     std::string(dimension.substr(0, 64)) + "\"");
       pass.want_numbers(which);
       pass.run(call.source, call.filter);
-      append_bins(bins, pass.numbers(which), kFunction, dimension, parity);
+      append_bins(bins, pass.numbers(which), kFunction, dimension, parity, interrupted);
     }
     vtab::vector<HistogramRow> rows{vtab::Allocator<HistogramRow>(self.api())};
     rows.reserve(bins.size());
-    for (Bin& bin : bins) rows.push_back({std::move(bin), pass.bad_footprints()});
+    for (Bin& bin : bins) {
+      interrupted.now_and_then();
+      rows.push_back({std::move(bin), pass.bad_footprints()});
+    }
     return rows;
   }
 };

@@ -92,8 +92,10 @@ struct JobPage : ext::OwnTable {
     figure("stats", "short_jobs", t.short_jobs);
 
     Bins bins{vtab::Allocator<Bin>(self.api())};
+    InterruptCheck interrupted(self);
     const auto show = [&](std::string_view section, std::optional<std::string_view> of) {
       for (Bin& bin : bins) {
+        interrupted.now_and_then();
         rows.push_back({section, of ? std::optional(vtab::string(*of, memory)) : std::nullopt, bin.bin,
                         bin.from, bin.to, std::move(bin.label), bin.jobs});
       }
@@ -104,7 +106,7 @@ struct JobPage : ext::OwnTable {
     for (const auto& [section, which] :
          {std::pair("num_nodes", Pass::nodes), std::pair("num_cores", Pass::cores),
           std::pair("num_accs", Pass::accs)}) {
-      append_bins(bins, pass.numbers(which), kFunction, section, parity);
+      append_bins(bins, pass.numbers(which), kFunction, section, parity, interrupted);
       show(section, std::nullopt);
     }
     for (std::size_t i = 0; i < metrics.metrics().size(); ++i) {

@@ -1,5 +1,7 @@
 // Each of the job statistics ends when it is told to: by its deadline, by warden_cancel, by sqlite3_interrupt. The jobs here
 // have no end, so nothing else ends them; and what they held is given back.
+#include <time.h>
+
 #include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <thread>
@@ -129,6 +131,38 @@ BOOST_AUTO_TEST_CASE(the_text_is_that_of_an_interrupt) {
   db.rows("SELECT warden_timeout(20)");
   for (const std::string& sql : kEndless)
     BOOST_TEST(db.error(sql) == "interrupted", sql << ": " << db.error(sql));
+}
+
+/// CPU time of this thread.
+std::int64_t thread_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_after_the_last_row_is_not_waited_for) {
+  // Interrupts when the statement that reads the jobs has read them all: its auxiliary data go.
+  static std::int64_t interrupted_ms = 0;
+  sqlite3_create_function_v2(
+      db.get(), "interrupts_later", 1, SQLITE_UTF8, nullptr,
+      [](sqlite3_context* context, int, sqlite3_value** arguments) {
+        if (sqlite3_get_auxdata(context, 0) == nullptr) {
+          sqlite3_set_auxdata(context, 0, sqlite3_context_db_handle(context), [](void* connection) {
+            interrupted_ms = thread_ms();
+            sqlite3_interrupt(static_cast<sqlite3*>(connection));
+          });
+        }
+        sqlite3_result_value(context, arguments[0]);
+      },
+      nullptr, nullptr, nullptr);
+  db.rows(
+      "CREATE VIEW many AS WITH RECURSIVE c(n) AS (SELECT interrupts_later(1) UNION ALL SELECT n + 1 FROM c WHERE n < "
+      "500000) SELECT n AS id, n * 7919 % 500009 AS num_nodes FROM c");
+  for (const std::string sql : {"SELECT count(*) FROM job_histogram(NULL, 'num_nodes', NULL, 'many')",
+                                "SELECT count(*) FROM job_stats(NULL, 'num_nodes', 'many')"}) {
+    BOOST_TEST(code_of(sql) == SQLITE_INTERRUPT, sql);
+    BOOST_TEST(thread_ms() - interrupted_ms < 100, sql);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_passed_deadline_ends_a_transaction_cleanly) {
