@@ -153,7 +153,10 @@ double Source::share_of_rows(const Filter& filter) const {
   std::int64_t seen = 0;
   std::int64_t met = 0;
   for (std::uint64_t i = 0; i < kSamples; ++i) {
-    const std::uint64_t offset = span / kSamples * i + span % kSamples * i / kSamples;
+    // Every fourth first: a filter that none of those meet is one for an index, and needs no more looking.
+    if (i == kSamples / 4 && met == 0) return 0;
+    const std::uint64_t place = i % (kSamples / 4) * 4 + i / (kSamples / 4);
+    const std::uint64_t offset = span / kSamples * place + span % kSamples * place / kSamples;
     row.bind(1, static_cast<std::int64_t>(first + offset));
     if (row.step()) {
       ++seen;
