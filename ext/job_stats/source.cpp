@@ -82,17 +82,18 @@ vtab::string Source::compose(const Filter& filter, const Select& what, std::stri
 }
 
 Statement Source::select(const Filter& filter, const Select& what) const {
-  const vtab::string sql = compose(filter, what, "");
-  if (const int rc = Statement::attempt(self_, sql); rc != SQLITE_OK) explain(rc, filter, what.columns);
-  return {self_, sql};
+  Statement made;
+  const int rc = Statement::attempt(self_, compose(filter, what, ""), &made);
+  if (rc != SQLITE_OK) explain(rc, filter, what.columns);
+  return made;
 }
 
 Statement Source::scan(const Filter& filter, const Select& what) const {
   Statement plain = select(filter, what);
   if (fetches_through_index(compose(filter, what, "")) && is_table()) {
     const vtab::string chosen = way(filter, what.columns);
-    const vtab::string sql = compose(filter, what, chosen);
-    if (!chosen.empty() && Statement::attempt(self_, sql) == SQLITE_OK) return {self_, sql};
+    // Where SQLite can't go that way, the plain one stays.
+    if (!chosen.empty()) Statement::attempt(self_, compose(filter, what, chosen), &plain);
   }
   return plain;
 }
@@ -140,8 +141,8 @@ vtab::string Source::way(const Filter& filter, std::span<const std::string_view>
 double Source::share_of_rows(const Filter& filter) const {
   vtab::string sql = empty();
   sql << "SELECT (SELECT min(rowid) FROM " << sql_ << "), (SELECT max(rowid) FROM " << sql_ << ")";
-  if (Statement::attempt(self_, sql) != SQLITE_OK) return 0;  // a table without rowids
-  Statement ends(self_, sql);
+  Statement ends;
+  if (Statement::attempt(self_, sql, &ends) != SQLITE_OK) return 0;  // a table without rowids
   if (!ends.step() || ends.type(0) != SQLITE_INTEGER || ends.type(1) != SQLITE_INTEGER) return 0;
   // Unsigned: rowids may be as far apart as integers can be.
   const auto first = static_cast<std::uint64_t>(ends.integer(0));
@@ -178,14 +179,14 @@ vtab::string Source::covering_index(const Filter& filter, std::span<const std::s
   if (!schema_name_.empty()) sql << ", " << schema;
   sql << ") WHERE partial = 0";
   vtab::string best = empty();
-  if (Statement::attempt(self_, sql) != SQLITE_OK) return best;
-  Statement indexes(self_, sql);
+  Statement indexes;
+  if (Statement::attempt(self_, sql, &indexes) != SQLITE_OK) return best;
   sql.clear();
   sql << "SELECT name FROM pragma_index_xinfo(?1";
   if (!schema_name_.empty()) sql << ", " << schema;
   sql << ") WHERE key";
-  if (Statement::attempt(self_, sql) != SQLITE_OK) return best;
-  Statement keys(self_, sql);
+  Statement keys;
+  if (Statement::attempt(self_, sql, &keys) != SQLITE_OK) return best;
   int best_rank = 0;
   while (indexes.step()) {
     const std::string_view name = indexes.text(0);
