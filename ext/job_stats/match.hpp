@@ -9,7 +9,8 @@ namespace warden::jobs {
 class Matcher {
  public:
   Matcher(ext::SqliteConnection& self, const Filter& filter)
-      : reader_(self, keys_of(filter.footprint(), {}, self.api())), conditions_(filter.footprint(), reader_, self.api()) {
+      : reader_(self, keys_of(filter.footprint(), {}, self.api())),
+        conditions_(filter.footprint(), reader_, self.api()) {
     self.own_install_internal();
     reader_.prepare();
   }

@@ -395,7 +395,8 @@ BOOST_AUTO_TEST_CASE(the_first_job_statistic_of_a_connection_at_every_failing_al
       const std::string error = db.error(sql);
       allocations_left = -1;
       if (!error.empty() && error != "out of memory") throw std::runtime_error(error);
-      if (db.rows(sql) != std::vector<std::string>{"2|2", "1|1"}) throw std::runtime_error("no second chance");
+      if (db.rows(sql) != std::vector<std::string>{"2|2", "1|1"})
+        throw std::runtime_error("no second chance");
     });
     return 0;
   });

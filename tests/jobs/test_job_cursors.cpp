@@ -220,7 +220,8 @@ BOOST_AUTO_TEST_CASE(a_host_may_end_whatever_statements_there_are_before_it_clos
 
 BOOST_AUTO_TEST_CASE(a_cursor_goes_on_when_its_connection_is_closed_under_it) {
   sqlite3* closing = nullptr;
-  BOOST_TEST_REQUIRE(sqlite3_open(other.one("SELECT file FROM pragma_database_list").c_str(), &closing) == SQLITE_OK);
+  BOOST_TEST_REQUIRE(sqlite3_open(other.one("SELECT file FROM pragma_database_list").c_str(), &closing) ==
+                     SQLITE_OK);
   sqlite3_stmt* statement = nullptr;
   // The fourth job has a footprint that is left to SQLite, which prepares nothing any more.
   const std::string sql = "SELECT id FROM jobs('{\"metricStats\":[{\"metricName\":\"cpu_load_avg\"}]}')";

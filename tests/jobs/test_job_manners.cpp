@@ -172,7 +172,8 @@ BOOST_AUTO_TEST_CASE(a_function_that_is_denied_is_a_clean_error) {
 
 BOOST_AUTO_TEST_CASE(a_host_that_allows_no_pragma_has_its_numbers) {
   // Three of six jobs: SQLite would fetch them through jobs_user, so the indexes are looked at.
-  const std::string sql = R"(SELECT sum(jobs) FROM job_metric_histogram('{"user":{"eq":"alice"}}', '["mem_bw_avg"]'))";
+  const std::string sql =
+      R"(SELECT sum(jobs) FROM job_metric_histogram('{"user":{"eq":"alice"}}', '["mem_bw_avg"]'))";
   authorizer.actions.clear();
   BOOST_TEST(db.one(sql) == "2");
   BOOST_TEST(authorizer.actions.contains(SQLITE_PRAGMA));

@@ -222,8 +222,11 @@ BOOST_AUTO_TEST_CASE(a_view_made_of_itself_is_an_error_and_no_endless_descent) {
 }
 
 BOOST_AUTO_TEST_CASE(rowids_as_far_apart_as_integers_can_be) {
-  const std::string sql = R"(SELECT sum(jobs) FROM job_metric_histogram('{"user":{"eq":"alice"}}', '["mem_bw_avg"]'))";
-  db.rows("UPDATE job SET id = -9223372036854775807 - 1 WHERE id = 1; UPDATE job SET id = 9223372036854775807 WHERE id = 6");
+  const std::string sql =
+      R"(SELECT sum(jobs) FROM job_metric_histogram('{"user":{"eq":"alice"}}', '["mem_bw_avg"]'))";
+  db.rows(
+      "UPDATE job SET id = -9223372036854775807 - 1 WHERE id = 1; UPDATE job SET id = 9223372036854775807 "
+      "WHERE id = 6");
   BOOST_TEST(db.one(sql) == "2");
   db.rows("DELETE FROM job WHERE id BETWEEN -1000 AND 1000");
   BOOST_TEST(db.one(sql) == "1");
