@@ -145,22 +145,26 @@ double Source::share_of_rows(const Filter& filter) const {
   if (Statement::attempt(self_, sql, &ends) != SQLITE_OK) return 0;  // a table without rowids
   if (!ends.step() || ends.type(0) != SQLITE_INTEGER || ends.type(1) != SQLITE_INTEGER) return 0;
   // Unsigned: rowids may be as far apart as integers can be.
-  const auto first = static_cast<std::uint64_t>(ends.integer(0));
-  const std::uint64_t span = static_cast<std::uint64_t>(ends.integer(1)) - first;
+  const std::uint64_t span =
+      static_cast<std::uint64_t>(ends.integer(1)) - static_cast<std::uint64_t>(ends.integer(0));
+  // One statement for all samples, so that a list of tagged jobs among the conditions is made once.
+  const std::string samples = std::to_string(kSamples);
   sql.clear();
-  sql << "SELECT (" << filter.column_conditions() << ") FROM " << sql_
-      << " AS job NOT INDEXED WHERE job.rowid >= ?1 ORDER BY job.rowid LIMIT 1";
-  Statement row(self_, sql);
+  sql << "WITH RECURSIVE warden_sample(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM warden_sample WHERE i + 1 "
+         "< "
+      << samples << ") SELECT (SELECT (" << filter.column_conditions() << ") IS TRUE FROM " << sql_
+      << " AS job NOT INDEXED WHERE job.rowid >= ?1 + warden_sample.i * ?2 + warden_sample.i * ?3 / "
+      << samples << " ORDER BY job.rowid LIMIT 1) FROM warden_sample";
+  Statement rows(self_, sql);
+  rows.bind(1, ends.integer(0));
+  rows.bind(2, static_cast<std::int64_t>(span / kSamples));
+  rows.bind(3, static_cast<std::int64_t>(span % kSamples));
   std::int64_t seen = 0;
   std::int64_t met = 0;
-  for (std::uint64_t i = 0; i < kSamples; ++i) {
-    const std::uint64_t offset = span / kSamples * i + span % kSamples * i / kSamples;
-    row.bind(1, static_cast<std::int64_t>(first + offset));
-    if (row.step()) {
-      ++seen;
-      if (row.integer(0) != 0) ++met;
-    }
-    row.reset();
+  while (rows.step()) {
+    if (rows.type(0) == SQLITE_NULL) continue;
+    ++seen;
+    met += rows.integer(0);
   }
   return seen == 0 ? 0 : static_cast<double>(met) / static_cast<double>(seen);
 }
