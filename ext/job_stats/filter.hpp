@@ -11,7 +11,7 @@
 //   startTime                                    {from, to} RFC 3339, or {range}: last6h, last24h, last7d, last30d
 //   state                                        [string]                      any of these
 //   shared, schedule                             string                        schedule: interactive or batch
-//   metricStats                                  [{metricName, range: {from, to}}]: keys of the footprint
+//   metricStats                                  [{metricName, range: {from, to}}]: keys of the footprint, at most 1000 in all
 //
 // Values only ever become literals: in quotes, or numbers. A text that can't be quoted (with a NUL character) is refused.
 #pragma once

@@ -52,7 +52,6 @@ class FootprintConditions {
  public:
   /// All keys of `ranges` must be among the reader's.
   FootprintConditions(std::span<const FootprintRange> ranges, FootprintReader& reader, const vtab::Api* api);
-  bool empty() const noexcept { return ranges_.empty(); }
   /// True where what the reader read last meets all of them.
   bool met(FootprintReader::Read read);
 

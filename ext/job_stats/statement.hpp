@@ -38,15 +38,17 @@ class Statement {
     if (statement_ != nullptr) self_->own_finalize(statement_);
   }
 
-  /// The code that preparing `sql` ends with; nothing is kept.
-  static int attempt(ext::SqliteConnection& self, std::string_view sql) {
+  /// The code that preparing `sql` ends with. With `kept`, what was prepared is there.
+  static int attempt(ext::SqliteConnection& self, std::string_view sql, Statement* kept = nullptr) {
     Statement made;
     made.self_ = &self;
-    return prepare(self, sql, &made.statement_);
+    const int rc = prepare(self, sql, &made.statement_);
+    if (rc == SQLITE_OK && kept != nullptr) *kept = std::move(made);
+    return rc;
   }
 
   explicit operator bool() const noexcept { return statement_ != nullptr; }
-  /// True where there is a row. Throws as throw_last_error does; the statement is then at its beginning again.
+  /// True where there is a row. Throws as throw_last_error does; the statement must then be reset before it is bound anew.
   bool step() {
     const ext::SqliteConnection::Nested nested(*self_);
     if (nested.is_too_deep()) {

@@ -77,8 +77,8 @@ struct StatsRows {
 void name_users(ext::SqliteConnection& self, std::string_view schema, Groups& groups) {
   vtab::string sql{vtab::Allocator<char>(self.api())};
   sql.append("SELECT name FROM ").append(schema).append("hpc_user WHERE username = ?1");
-  if (Statement::attempt(self, sql) != SQLITE_OK) return;
-  Statement user(self, sql);
+  Statement user;
+  if (Statement::attempt(self, sql, &user) != SQLITE_OK) return;
   for (Groups::Entry* entry : groups.entries()) {
     const GroupKey key(entry->key);
     if (!key.is_text()) continue;

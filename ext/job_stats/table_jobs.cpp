@@ -7,7 +7,8 @@
 // order_by: columns and footprint.<metric>, each with ASC or DESC, or ClusterCockpit's {"field", "type", "order"}; jobs that
 // are equal so come by id, in the direction of the last. per_page: rows of a page, NULL or -1 for all. page: from 1.
 //
-// duration counts up to now for a job that runs. resources and footprint are TEXT here, whatever they are in the table. Rows
+// duration counts up to now for a job that runs; in order_by it is the column as it is stored, which an index may have, and
+// which for such a job is 0 or some minutes old. resources and footprint are TEXT here, whatever they are in the table. Rows
 // come as they are read: a page costs what SQLite needs for it, and all jobs at once need no memory.
 //
 // With parity = 1 a list in the order of a metric has only jobs whose footprint is JSON.
