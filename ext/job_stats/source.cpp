@@ -152,9 +152,10 @@ double Source::share_of_rows(const Filter& filter) const {
   const std::string samples = std::to_string(kSamples);
   const std::string quarter = std::to_string(kSamples / 4);
   sql.clear();
-  sql << "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < " << samples
-      << "), warden_sample(place) AS (SELECT i % " << quarter << " * 4 + i / " << quarter
-      << " FROM n) SELECT (SELECT (" << filter.column_conditions() << ") IS TRUE FROM " << sql_
+  sql << "WITH RECURSIVE warden_number(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM warden_number WHERE i + 1 "
+         "< "
+      << samples << "), warden_sample(place) AS (SELECT i % " << quarter << " * 4 + i / " << quarter
+      << " FROM warden_number) SELECT (SELECT (" << filter.column_conditions() << ") IS TRUE FROM " << sql_
       << " AS job NOT INDEXED WHERE job.rowid >= ?1 + place * ?2 + place * ?3 / " << samples
       << " ORDER BY job.rowid LIMIT 1) FROM warden_sample";
   Statement rows(self_, sql);
