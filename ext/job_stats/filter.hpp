@@ -23,6 +23,7 @@
 #include <string_view>
 
 #include "json_tree.hpp"
+#include "sql_builder.hpp"
 
 namespace warden::jobs {
 
@@ -122,10 +123,5 @@ class Filter {
 
 /// True for names that ClusterCockpit gives to metrics: letters, digits, underscores.
 bool is_metric_name(std::string_view name) noexcept;
-
-/// Appends 'text', quotes doubled.
-void append_quoted(vtab::string& sql, std::string_view text);
-/// Appends "name", quotes doubled.
-void append_identifier(vtab::string& sql, std::string_view name);
 
 }  // namespace warden::jobs

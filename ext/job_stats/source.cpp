@@ -13,8 +13,6 @@ constexpr double kScanShare = 0.2;
 /// Rows looked at for an estimate.
 constexpr std::uint64_t kSamples = 128;
 
-vtab::string& operator<<(vtab::string& sql, std::string_view text) { return sql.append(text); }
-
 /// Takes a name off the front: "in quotes", `so`, [or so], or up to a dot. False where there is none.
 bool take_name(std::string_view& text, vtab::string& name) {
   if (text.empty()) return false;
