@@ -1,6 +1,7 @@
 #include "source.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 namespace warden::jobs {
@@ -12,6 +13,8 @@ constexpr double kCoveringShare = 0.05;
 constexpr double kScanShare = 0.2;
 /// Rows looked at for an estimate.
 constexpr std::uint64_t kSamples = 128;
+/// So few of them tell nothing: SQLite's own plan stands.
+constexpr std::size_t kFewSamples = 4;
 
 /// Takes a name off the front: "in quotes", `so`, [or so], or up to a dot. False where there is none.
 bool take_name(std::string_view& text, vtab::string& name) {
@@ -153,22 +156,31 @@ double Source::share_of_rows(const Filter& filter) const {
   sql << "WITH RECURSIVE warden_number(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM warden_number WHERE i + 1 "
          "< "
       << samples << "), warden_sample(place) AS (SELECT i % " << quarter << " * 4 + i / " << quarter
-      << " FROM warden_number) SELECT (SELECT (" << filter.column_conditions() << ") IS TRUE FROM " << sql_
-      << " AS job NOT INDEXED WHERE job.rowid >= ?1 + place * ?2 + place * ?3 / " << samples
-      << " ORDER BY job.rowid LIMIT 1) FROM warden_sample";
+      << " FROM warden_number)";
+  std::string_view before = " SELECT (SELECT (";
+  for (const std::string_view wanted : {filter.column_conditions(), std::string_view("job.rowid")}) {
+    sql << before << wanted << ") FROM " << sql_
+        << " AS job NOT INDEXED WHERE job.rowid >= ?1 + place * ?2 + place * ?3 / " << samples
+        << " ORDER BY job.rowid LIMIT 1)";
+    before = ", (SELECT (";
+  }
+  sql << " FROM warden_sample";
   Statement rows(self_, sql);
   rows.bind(1, ends.integer(0));
   rows.bind(2, static_cast<std::int64_t>(span / kSamples));
   rows.bind(3, static_cast<std::int64_t>(span % kSamples));
-  std::int64_t seen = 0;
+  // Each row counts once: where rowids lie far apart (one job imported with a huge one), many places have the same.
+  std::array<std::int64_t, kSamples> seen{};
+  std::size_t count = 0;
   std::int64_t met = 0;
   for (std::uint64_t i = 0; rows.step(); ++i) {
     if (i == kSamples / 4 && met == 0) return 0;
-    if (rows.type(0) == SQLITE_NULL) continue;
-    ++seen;
-    met += rows.integer(0);
+    const auto end = seen.begin() + static_cast<std::ptrdiff_t>(count);
+    if (rows.type(1) == SQLITE_NULL || std::find(seen.begin(), end, rows.integer(1)) != end) continue;
+    seen[count++] = rows.integer(1);
+    if (rows.integer(0) != 0) ++met;
   }
-  return seen == 0 ? 0 : static_cast<double>(met) / static_cast<double>(seen);
+  return count < kFewSamples ? 0 : static_cast<double>(met) / static_cast<double>(count);
 }
 
 vtab::string Source::covering_index(const Filter& filter, std::span<const std::string_view> columns) const {

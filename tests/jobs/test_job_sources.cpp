@@ -221,6 +221,32 @@ BOOST_AUTO_TEST_CASE(a_view_made_of_itself_is_an_error_and_no_endless_descent) {
   BOOST_TEST(db.one("SELECT total_jobs FROM job_stats") == "6");
 }
 
+BOOST_AUTO_TEST_CASE(one_huge_id_does_not_spoil_the_way) {
+  db.rows(
+      "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO job "
+      "SELECT i, i, "
+      "cluster, subcluster, submit_time, start_time, CASE WHEN i % 500 THEN 'many' ELSE 'few' END, project, "
+      "cluster_partition, array_job_id, duration, walltime, job_state, meta_data, resources, num_nodes, "
+      "num_hwthreads, num_acc, smt, shared, monitoring_status, energy, energy_footprint, footprint FROM n "
+      "JOIN job "
+      "ON job.id = 1");
+  // SQLite's own instructions, by the hundred.
+  static std::int64_t steps = 0;
+  sqlite3_progress_handler(
+      db.get(), 100, [](void*) { return ++steps, 0; }, nullptr);
+  const auto steps_of = [&](const char* user) {
+    steps = 0;
+    db.rows(std::string("SELECT sum(jobs) FROM job_metric_histogram('{\"user\":{\"eq\":\"") + user +
+            "\"}}', '\"mem_bw_avg\"')");
+    return steps;
+  };
+  const std::int64_t few = steps_of("few");
+  BOOST_TEST(few * 4 < steps_of("many"));  // through the index
+  db.rows("UPDATE job SET id = 9000000000000000 WHERE id = 500");
+  BOOST_TEST(steps_of("few") < few * 2);
+  sqlite3_progress_handler(db.get(), 0, nullptr, nullptr);
+}
+
 BOOST_AUTO_TEST_CASE(a_look_at_some_jobs_makes_the_list_of_tagged_ones_once) {
   static int looks = 0;
   sqlite3_create_function_v2(
