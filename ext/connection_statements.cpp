@@ -125,7 +125,10 @@ void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noex
                        : -1;
   activity.set_in_transaction(api()->get_autocommit(db_) == 0);
   if (run.interrupted) note_cancelled_end(warden_, *this, run.elapsed_ns, now_ns);
-  if (activity.depth() > 0) return;
+  if (activity.depth() > 0) {
+    if (run.interrupted) cancellation.own_part_done.store(true, std::memory_order_release);
+    return;
+  }
   // Where its beginning was not told: SQLite's own clock, in milliseconds.
   const std::int64_t elapsed_ns = run.elapsed_ns < 0 ? told_ns : run.elapsed_ns;
   const bool was_long = elapsed_ns >= kLongStatementNs;
@@ -134,6 +137,7 @@ void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noex
       (!touchable() && now_ns - figures.sampled_ns.load(std::memory_order_relaxed) > kOwnMeasureNs)) {
     settle(statement, now_ns, elapsed_ns, run.interrupted);
   }
+  if (run.interrupted) cancellation.own_part_done.store(true, std::memory_order_release);
   if (was_long) {
     const bool weighed = weight.seq.load(std::memory_order_relaxed) == run.statement_seq;
     statements.note(slot, false,

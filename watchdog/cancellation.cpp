@@ -40,6 +40,7 @@ void record(Warden& warden, Connection& connection, const Event& event, std::int
   c.again_after_ns.store(kFirstPauseNs, std::memory_order_relaxed);
   c.ended_ns.store(0, std::memory_order_relaxed);
   c.released.store(false, std::memory_order_relaxed);
+  c.own_part_done.store(false, std::memory_order_relaxed);
   c.event_id.store(warden.journal.record(event), std::memory_order_release);
   connection.cancels.fetch_add(1, std::memory_order_relaxed);
 }

@@ -125,8 +125,9 @@ void Watchdog::give_back_cancelled(const Settings& settings, std::int64_t now_ns
     const std::int64_t ended_ns = cancelled.ended_ns.load(std::memory_order_relaxed);
     if (ended_ns == 0) continue;
     cancelled_ = true;
-    // Where only its own thread may, it has done so at the statement's end.
-    bool released = !c->touchable() || c->released_ns.load(std::memory_order_relaxed) >= ended_ns;
+    // Where only its own thread may, it does so at the statement's end, which may be going on just now.
+    bool released = c->touchable() ? c->released_ns.load(std::memory_order_relaxed) >= ended_ns
+                                   : cancelled.own_part_done.load(std::memory_order_acquire);
     if (!released && c->try_measure(Depth::cache)) {
       if (c->figures.cache_bytes - c->floor_bytes > kCrumbBytes)
         release(warden_, *c, {"cancelled", c->figures.cache_bytes}, settings.dry_run);
