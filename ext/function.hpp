@@ -38,6 +38,18 @@ struct Target {
   void* user;  // the object of a first reference parameter; may be NULL for functions that have none
 };
 
+/// The body of a function's callback: its exception becomes the error of that call, and nothing is thrown through C.
+template <class Body>
+void answer(const Api* api, sqlite3_context* context, Body&& body) noexcept {
+  const int rc =
+      guard(std::forward<Body>(body), [&](const char* text) { api->result_error(context, text, -1); });
+  if (rc == SQLITE_NOMEM) {
+    api->result_error_nomem(context);
+  } else if (rc != SQLITE_OK) {
+    api->result_error_code(context, rc);
+  }
+}
+
 namespace detail {
 
 template <class F>
@@ -106,31 +118,24 @@ struct scalar {
 
   [[gnu::noinline]] static void run(const Api* api, sqlite3_context* context, int argc,
                                     sqlite3_value** argv) noexcept {
-    const int rc = guard(
-        [&] {
-          if (argc < arity<parameters>::least || argc > arity<parameters>::most) {
-            throw error("wrong number of arguments to function " + std::string(Name.view()) + "()");
+    answer(api, context, [&] {
+      if (argc < arity<parameters>::least || argc > arity<parameters>::most) {
+        throw error("wrong number of arguments to function " + std::string(Name.view()) + "()");
+      }
+      [&]<std::size_t... I>(std::index_sequence<I...>) {
+        const auto invoke = [&] {
+          if constexpr (shape::has_user) {
+            return std::invoke(Fn, *static_cast<typename shape::user*>(api->user_data(context)),
+                               argument<I>(api, argc, argv)...);
+          } else {
+            return std::invoke(Fn, argument<I>(api, argc, argv)...);
           }
-          [&]<std::size_t... I>(std::index_sequence<I...>) {
-            const auto invoke = [&] {
-              if constexpr (shape::has_user) {
-                return std::invoke(Fn, *static_cast<typename shape::user*>(api->user_data(context)),
-                                   argument<I>(api, argc, argv)...);
-              } else {
-                return std::invoke(Fn, argument<I>(api, argc, argv)...);
-              }
-            };
-            using result = typename shape::result;
-            sql_type<std::remove_cvref_t<result>>::put(api, context, invoke());
-          }
-          (std::make_index_sequence<count>{});
-        },
-        [&](const char* text) { api->result_error(context, text, -1); });
-    if (rc == SQLITE_NOMEM) {
-      api->result_error_nomem(context);
-    } else if (rc != SQLITE_OK) {
-      api->result_error_code(context, rc);
-    }
+        };
+        using result = typename shape::result;
+        sql_type<std::remove_cvref_t<result>>::put(api, context, invoke());
+      }
+      (std::make_index_sequence<count>{});
+    });
   }
 
   using callback = void (*)(sqlite3_context*, int, sqlite3_value**);

@@ -19,8 +19,7 @@ make_job_database() {
   mv "$file.part" "$file"
 }
 
-# The page that cc-backend makes of nine statements, who used the machine, and
-# what that left behind.
+# The page that cc-backend makes of nine statements, who used the machine, and what that left behind.
 show_job_statistics() {
   local metrics='["mem_bw_avg", "cpu_load_avg", "flops_any_avg", "mem_used_max"]'
   sqlite3 -batch -cmd '.load build/warden' "$1" <<SQL

@@ -30,8 +30,8 @@ struct Cancellation {
   std::atomic<std::int64_t> ended_ns{
       0};                             // when the statement had ended; 0 = it has not, or the row is complete
   std::atomic<bool> released{false};  // its connection has given back since
-  std::atomic<bool> own_part_done{
-      false};  // its own thread has done at the statement's end what it does there
+  /// Its own thread has done what it does at the statement's end: all that is done where no other may.
+  std::atomic<bool> own_part_done{false};
 };
 
 /// The running or last statement's text, as show_sql says.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
 namespace warden::jobs {
 namespace {
@@ -20,9 +19,10 @@ std::string duration_text(std::int64_t seconds) {
   return std::to_string(hours) + "h" + (minutes == 0 ? "" : std::to_string(minutes) + "m");
 }
 
-std::string number_text(double number) {
+/// As SQLite prints it: the host's locale has no say in it.
+std::string number_text(const vtab::Api* api, double number) {
   std::array<char, 32> text{};
-  return {text.data(), static_cast<std::size_t>(std::snprintf(text.data(), text.size(), "%g", number))};
+  return api->xsnprintf(static_cast<int>(text.size()), text.data(), "%g", number);
 }
 
 }  // namespace
@@ -44,6 +44,7 @@ void append_bins(Bins& rows, const DurationHistogram& histogram, bool parity) {
 }
 
 void append_bins(Bins& rows, const MetricHistogram& histogram, bool parity) {
+  const vtab::Api* api = rows.get_allocator().api;
   const std::int64_t bins = histogram.bins();
   const auto width = static_cast<double>(bins);
   if (!parity && histogram.below() > 0) add(rows, 0, Edge(), Edge::of(0.0), "<0", histogram.below());
@@ -59,10 +60,10 @@ void append_bins(Bins& rows, const MetricHistogram& histogram, bool parity) {
     } else {
       const double from = static_cast<double>(bin - 1) * peak / width;
       const double to = static_cast<double>(bin) * peak / width;
-      add(rows, bin, Edge::of(from), Edge::of(to), number_text(from) + "-" + number_text(to), jobs);
+      add(rows, bin, Edge::of(from), Edge::of(to), number_text(api, from) + "-" + number_text(api, to), jobs);
     }
   }
-  if (!parity) add(rows, bins + 1, Edge::of(peak), Edge(), ">" + number_text(peak), histogram.above());
+  if (!parity) add(rows, bins + 1, Edge::of(peak), Edge(), ">" + number_text(api, peak), histogram.above());
 }
 
 void append_bins(Bins& rows, const NumberHistogram& histogram, std::string_view function,

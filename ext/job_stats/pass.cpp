@@ -155,18 +155,18 @@ void Pass::add_totals(Group& group, std::uint32_t group_number, sqlite3_value** 
   if (wanted_->seconds) add_to(totals.seconds, seconds, "total_walltime_hours");
   if (reads(kNodes)) {
     const std::int64_t number = integer(row, kNodes);
-    add_to(totals.nodes, number, "total_nodes");
-    add_product(totals.node_seconds, number, seconds, "total_node_hours");
+    if (wanted_->nodes) add_to(totals.nodes, number, "total_nodes");
+    if (wanted_->node_seconds) add_product(totals.node_seconds, number, seconds, "total_node_hours");
   }
   if (reads(kCores)) {
     const std::int64_t number = integer(row, kCores);
-    add_to(totals.cores, number, "total_cores");
-    add_product(totals.core_seconds, number, seconds, "total_core_hours");
+    if (wanted_->cores) add_to(totals.cores, number, "total_cores");
+    if (wanted_->core_seconds) add_product(totals.core_seconds, number, seconds, "total_core_hours");
   }
   if (reads(kAccs)) {
     const std::int64_t number = integer(row, kAccs);
-    add_to(totals.accs, number, "total_accs");
-    add_product(totals.acc_seconds, number, seconds, "total_acc_hours");
+    if (wanted_->accs) add_to(totals.accs, number, "total_accs");
+    if (wanted_->acc_seconds) add_product(totals.acc_seconds, number, seconds, "total_acc_hours");
   }
   if (running) ++totals.running_jobs;
   if (wanted_->short_jobs) {
@@ -225,13 +225,7 @@ void step(sqlite3_context* context, int count, sqlite3_value** arguments) noexce
     api->result_error(context, "warden_job_pass is for the job statistics alone", -1);
     return;
   }
-  const int rc = vtab::guard([&] { pass->add(arguments + 1); },
-                             [&](const char* text) { api->result_error(context, text, -1); });
-  if (rc == SQLITE_NOMEM) {
-    api->result_error_nomem(context);
-  } else if (rc != SQLITE_OK) {
-    api->result_error_code(context, rc);
-  }
+  vtab::answer(api, context, [&] { pass->add(arguments + 1); });
 }
 
 template <int Slot>

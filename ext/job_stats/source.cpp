@@ -91,6 +91,8 @@ Statement Source::select(const Filter& filter, const Select& what) const {
 
 Statement Source::scan(const Filter& filter, const Select& what) const {
   Statement plain = select(filter, what);
+  // Without conditions there is nothing to fetch rows for: SQLite reads the table, or an index that has all columns.
+  if (filter.column_conditions().empty()) return plain;
   if (fetches_through_index(compose(filter, what, "")) && is_table()) {
     const vtab::string chosen = way(filter, what.columns);
     // Where SQLite can't go that way, the plain one stays.
@@ -210,12 +212,9 @@ vtab::string Source::covering_index(const Filter& filter, std::span<const std::s
     const std::string_view name = indexes.text(0);
     keys.bind(1, name);
     std::size_t found = 0;
-    int width = 0;
-    bool leads = false;
     vtab::vector<vtab::string> has{vtab::Allocator<vtab::string>(self_.api())};
     while (keys.step()) {
       has.emplace_back(keys.text(0), vtab::Allocator<char>(self_.api()));
-      ++width;
     }
     keys.reset();
     const auto covers = [&](std::string_view column) {
@@ -225,10 +224,10 @@ vtab::string Source::covering_index(const Filter& filter, std::span<const std::s
     for (const std::string_view column : columns) found += covers(column) ? 1 : 0;
     for (const std::string_view column : filter.columns()) found += covers(column) ? 1 : 0;
     if (found < columns.size() + filter.columns().size() || has.empty()) continue;
-    leads = std::any_of(filter.equal_columns().begin(), filter.equal_columns().end(),
-                        [&](std::string_view column) { return has.front() == column; });
+    const bool leads = std::any_of(filter.equal_columns().begin(), filter.equal_columns().end(),
+                                   [&](std::string_view column) { return has.front() == column; });
     // One that the filter can enter first, then the narrowest.
-    const int rank = (leads ? 1000 : 0) + 100 - width;
+    const int rank = (leads ? 1000 : 0) + 100 - static_cast<int>(has.size());
     if (rank > best_rank) {
       best_rank = rank;
       best = name;

@@ -26,7 +26,7 @@ namespace {
 constexpr std::string_view kFunction = "jobs";
 
 /// A column of the row at hand, passed on as it is.
-enum class Affinity { none, integer, real, text };
+enum class Affinity { integer, real, text };
 template <Affinity A>
 struct Cell {
   sqlite3_value* raw;
@@ -39,8 +39,6 @@ struct Reading {
   std::optional<Matcher> matches;
   Statement statement;
 };
-
-class JobRows;
 
 struct JobRow {
   const Statement* statement = nullptr;
@@ -105,8 +103,7 @@ template <jobs::Affinity A>
 struct sql_type<jobs::Cell<A>> {
   static constexpr const char* decl = A == jobs::Affinity::integer ? "INTEGER"
                                       : A == jobs::Affinity::real  ? "REAL"
-                                      : A == jobs::Affinity::text  ? "TEXT"
-                                                                   : "";
+                                                                   : "TEXT";
   static constexpr const char* wording = "a value";
   using stored = std::conditional_t<A == jobs::Affinity::text, string, std::int64_t>;
   static void put(const Api* api, sqlite3_context* context, const jobs::Cell<A>& cell) {

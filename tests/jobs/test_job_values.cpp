@@ -162,6 +162,15 @@ BOOST_AUTO_TEST_CASE(groups_are_those_of_group_by) {
       boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_sum_that_nobody_reads_can_not_overflow) {
+  db.rows(
+      "UPDATE job SET num_nodes = 9000000000000000000 WHERE id = 1; UPDATE job SET num_nodes = 2 WHERE id <> "
+      "1");
+  BOOST_TEST(db.error("SELECT total_node_hours FROM job_stats") ==
+             "job_stats: integer overflow in total_node_hours");
+  BOOST_TEST(db.error("SELECT total_nodes, total_core_hours FROM job_stats") == "");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace warden::test

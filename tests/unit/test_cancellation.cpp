@@ -102,6 +102,22 @@ BOOST_AUTO_TEST_CASE(a_connection_that_can_not_be_had_is_tried_again_and_then_as
   BOOST_TEST(c->ask_reason().view() == "cancelled");
 }
 
+BOOST_AUTO_TEST_CASE(the_row_waits_for_what_only_the_owner_gives_back) {
+  guarded.set("trim", "never");
+  const auto c = guarded.connect(50 * kMiB);
+  c->can_touch = false;
+  c->begin();
+  ask(*c, c->activity.running_seq());
+  c->end();
+  warden::note_cancelled_end(warden, *c, kMs, monotonic_ns());
+  warden.watchdog().tick();  // between the statement's end and the owner's release
+  c->fill(-50 * kMiB);
+  c->cancellation.own_part_done = true;
+  warden.watchdog().tick();
+  BOOST_TEST(cancels().front().sqlite_after_bytes == 0);
+  BOOST_TEST(c->cancellation.ended_ns == 0);
+}
+
 BOOST_AUTO_TEST_CASE(what_was_cancelled_is_trimmed_after_a_quarter_of_the_interval) {
   guarded.set("trim", "always");
   guarded.set("trim_interval_ms", "800");
