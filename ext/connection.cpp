@@ -36,9 +36,9 @@ void SqliteConnection::enrol(Host& host, sqlite3* db, bool opening) {
   const char* file_name = host.api()->db_filename(db, "main");
   const std::shared_ptr<SqliteConnection> made(
       new SqliteConnection(host, db, file_name == nullptr ? "" : file_name));
-  made->self_ = made;
   made->unseen_beginning_ = !opening;
   warden.registry.add(made);
+  made->self_ = made;  // from here on its end is sure to come
   host.connections.fetch_add(1);
   // From here on the connection's end is told by on_close, on failure too: SQLite calls it when this registration fails.
   const int rc = vtab::define<"warden_on_close", &warden_on_close>(

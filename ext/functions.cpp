@@ -15,6 +15,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "allocator.hpp"
 #include "clock.hpp"
@@ -116,6 +118,26 @@ SettingValue in_force(std::string_view name) {
   return {effective_value(Warden::instance().current(), setting_position(name))};
 }
 
+/// Changes the settings from one position to before another by `change`, and has them applied. Where either fails, all are as
+/// they were.
+template <class Change>
+void change_settings(SqliteConnection& self, std::size_t from, std::size_t to, Change&& change) {
+  SettingsStore& settings = Warden::instance().settings;
+  std::vector<SettingsStore::Entry> before;
+  for (std::size_t i = from; i < to; ++i) before.push_back(settings.entry(i));
+  const std::uint64_t generation = settings.generation();
+  try {
+    change(settings);
+    announce_settings(self);
+  } catch (...) {
+    if (settings.generation() != generation) {
+      for (std::size_t i = from; i < to; ++i) settings.put_back(i, std::move(before[i - from]));
+      announce_settings(self);  // needs no memory: what is kept of rows has not been changed
+    }
+    throw;
+  }
+}
+
 SettingValue warden_get(SqliteConnection& self, std::string_view name) {
   self.own_call();
   return named("warden_get", [&] { return in_force(name); });
@@ -131,8 +153,7 @@ SettingValue warden_set(SqliteConnection& self, std::string_view name, vtab::val
 
 std::int64_t warden_reset(SqliteConnection& self) {
   self.own_call();
-  Warden::instance().settings.restore_all();
-  announce_settings(self);
+  change_settings(self, 0, setting_specs().size(), [](SettingsStore& settings) { settings.restore_all(); });
   return 1;
 }
 
@@ -210,25 +231,19 @@ void announce_settings(SqliteConnection& self) {
 }
 
 void set_setting(SqliteConnection& self, std::string_view name, vtab::value value) {
-  SettingsStore& settings = Warden::instance().settings;
-  if (value.is_null()) {
-    settings.restore(name);
-  } else if (value.type() == SQLITE_BLOB) {
-    setting_position(name);  // an unknown name is the better error
-    throw BadValue(std::string(name) + " must be text or a number, not blob");
-  } else {
-    const std::size_t position = setting_position(name);
-    const std::string before = settings.entry(position).text;
+  const std::size_t position = setting_position(name);
+  change_settings(self, position, position + 1, [&](SettingsStore& settings) {
+    if (value.is_null()) return settings.restore(name);
+    if (value.type() == SQLITE_BLOB)
+      throw BadValue(std::string(name) + " must be text or a number, not blob");
     settings.set(name, value.as_text());
     const std::int64_t hard = Warden::instance().current().hard_limit_bytes;
     const std::int64_t needed = Warden::instance().sqlite_bytes() + kHardLimitRoomBytes;
     if (name == "hard_heap_limit" && hard > 0 && hard < needed) {
-      settings.set(name, before);
       throw BadValue("hard_heap_limit must be 0 or at least " + std::to_string(needed) +
                      " bytes, what SQLite uses now and 8 MiB, not " + quote_for_message(value.as_text()));
     }
-  }
-  announce_settings(self);
+  });
 }
 
 }  // namespace warden::ext
@@ -280,7 +295,8 @@ std::span<const Installer> function_installers() noexcept {
 }
 
 std::span<const Installer> internal_installers() noexcept {
-  static constexpr std::array<Installer, 2> kAll{jobs::install_pass, jobs::install_match};
+  static constexpr std::array<Installer, 3> kAll{jobs::install_pass, jobs::install_match,
+                                                 jobs::install_no_json};
   return kAll;
 }
 

@@ -98,9 +98,11 @@ struct instance : sqlite3_vtab {
   instance(const Api* routines, Context& context) : sqlite3_vtab{}, api(routines) {
     home = &own.emplace(routines, context);
   }
-  void report(const char* text) noexcept {
+  /// False where there is no memory for the text.
+  bool report(const char* text) noexcept {
     api->free(zErrMsg);
     zErrMsg = api->mprintf("%s", text);
+    return zErrMsg != nullptr;
   }
   const Api* api;
   std::optional<module<Table>> own;  // of a table that is installed on a context
@@ -344,17 +346,22 @@ struct shims {
 
   template <class Body>
   static int guarded(sqlite3_vtab* table, Body&& body) noexcept {
-    return guard(std::forward<Body>(body), [&](const char* text) { self(table).report(text); });
+    bool told = true;
+    const int rc =
+        guard(std::forward<Body>(body), [&](const char* text) { told = self(table).report(text); });
+    return told ? rc : SQLITE_NOMEM;
   }
 
   static int connect(sqlite3* db, void* aux, int, const char* const*, sqlite3_vtab** out,
                      char** message) noexcept {
     auto& home = *static_cast<std::conditional_t<std::is_void_v<Context>, owner, Context>*>(aux);
     const Api* api = home.api();
-    return guard(
+    bool told = true;
+    const int rc = guard(
         [&] {
           const std::string declaration = owner::declaration();
-          if (const int rc = api->declare_vtab(db, declaration.c_str()); rc != SQLITE_OK) return rc;
+          if (const int failed = api->declare_vtab(db, declaration.c_str()); failed != SQLITE_OK)
+            return failed;
           if constexpr (Table::risk == risk::direct_only) {
             api->vtab_config(db, SQLITE_VTAB_DIRECTONLY);
           } else if constexpr (Table::risk == risk::innocuous) {
@@ -367,7 +374,8 @@ struct shims {
           }
           return SQLITE_OK;
         },
-        [&](const char* text) { *message = api->mprintf("%s", text); });
+        [&](const char* text) { told = (*message = api->mprintf("%s", text)) != nullptr; });
+    return told ? rc : SQLITE_NOMEM;
   }
   static int disconnect(sqlite3_vtab* table) noexcept {
     unmake(self(table).api, &self(table));

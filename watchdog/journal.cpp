@@ -32,8 +32,9 @@ void Journal::record(Sample sample) noexcept {
 
 void Journal::resize(std::size_t events, std::size_t samples) {
   const std::lock_guard held(lock_);
-  events_.resize(events);
-  samples_.resize(samples);
+  auto room_for_events = events_.room_for(events);
+  samples_.resize(samples, samples_.room_for(samples));
+  events_.resize(events, std::move(room_for_events));
 }
 
 std::size_t Journal::events_recorded() const noexcept {

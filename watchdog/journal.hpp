@@ -65,16 +65,27 @@ class Ring {
   static_assert(std::is_trivially_copyable_v<T>);
 
  public:
+  struct Free {
+    void operator()(T* rows) const noexcept { std::free(rows); }
+  };
+  using Room = std::unique_ptr<T, Free>;
+
   explicit Ring(std::size_t capacity) { resize(capacity); }
 
+  /// What resize() needs; nothing where it has that capacity already. Throws std::bad_alloc.
+  Room room_for(std::size_t capacity) const {
+    if (capacity == capacity_) return nullptr;
+    Room room(static_cast<T*>(std::malloc(capacity * sizeof(T))));
+    if (room == nullptr) throw std::bad_alloc();
+    return room;
+  }
   /// Keeps the newest records. Throws std::bad_alloc with nothing changed.
-  void resize(std::size_t capacity) {
-    if (capacity == capacity_) return;
-    std::unique_ptr<T, Free> fresh(static_cast<T*>(std::malloc(capacity * sizeof(T))));
-    if (fresh == nullptr) throw std::bad_alloc();
+  void resize(std::size_t capacity) { resize(capacity, room_for(capacity)); }
+  void resize(std::size_t capacity, Room room) noexcept {
+    if (room == nullptr) return;
     const std::size_t kept = size() < capacity ? size() : capacity;
-    for (std::size_t i = 0; i < kept; ++i) fresh.get()[i] = at(size() - kept + i);
-    rows_ = std::move(fresh);
+    for (std::size_t i = 0; i < kept; ++i) room.get()[i] = at(size() - kept + i);
+    rows_ = std::move(room);
     capacity_ = capacity;
     dropped_ = written_ - kept;
     first_ = dropped_;
@@ -94,10 +105,7 @@ class Ring {
   T& at(std::size_t i) noexcept { return rows_.get()[(written_ - size() + i - first_) % capacity_]; }
 
  private:
-  struct Free {
-    void operator()(T* rows) const noexcept { std::free(rows); }
-  };
-  std::unique_ptr<T, Free> rows_;
+  Room rows_;
   std::size_t capacity_ = 0;
   std::size_t written_ = 0;
   std::size_t dropped_ = 0;  // records lost to a smaller capacity
@@ -121,7 +129,7 @@ class Journal {
     if (event_id >= oldest && event_id <= newest)
       change(events_.at(static_cast<std::size_t>(event_id - oldest)));
   }
-  /// Keeps the newest rows of both. Throws std::bad_alloc; the samples, or both, are then as they were.
+  /// Keeps the newest rows of both. Throws std::bad_alloc with nothing changed.
   void resize(std::size_t events, std::size_t samples);
 
   /// Calls `take(row)` for each kept event or sample, oldest first, with the lock held: it must be quick.

@@ -282,8 +282,15 @@ void SettingsStore::restore(std::string_view name) {
 }
 
 void SettingsStore::restore_all() {
+  std::vector<Entry> copy = initial_;  // all or none; what the environment said does not change any more
   const std::lock_guard held(lock_);
-  entries_ = initial_;
+  entries_.swap(copy);
+  generation_.fetch_add(1, std::memory_order_release);
+}
+
+void SettingsStore::put_back(std::size_t position, Entry before) noexcept {
+  const std::lock_guard held(lock_);
+  std::swap(entries_[position], before);
   generation_.fetch_add(1, std::memory_order_release);
 }
 

@@ -106,6 +106,8 @@ class SettingsStore {
     SettingSource source;
   };
   Entry entry(std::size_t position) const;
+  /// What entry() told before a change: undoes it, for which no memory is needed.
+  void put_back(std::size_t position, Entry before) noexcept;
 
   /// The numbers for a process that can have `memory_limit_bytes` (0 = unknown: a share of it is then taken
   /// of 1 GiB). Never throws: what is stored was checked.

@@ -35,12 +35,14 @@ struct Arguments {
 class Call {
  public:
   /// `tags_join`: with parity, a job counts once for each of its tags in a list, as it does in upstream's statistics.
-  Call(ext::SqliteConnection& self, std::string_view function, const Arguments& given, bool tags_join)
+  /// `is_text`: the filter's conditions are for others to run.
+  Call(ext::SqliteConnection& self, std::string_view function, const Arguments& given, bool tags_join,
+       bool is_text = false)
       : source(self, function, given.source),
         options(options_of(self, function, given)),
         filter(self,
                FilterContext{function, source.schema(), options.now, options.parity,
-                             options.parity && tags_join},
+                             options.parity && tags_join, is_text},
                given.filter) {}
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "json_text.hpp"
 #include "rfc3339.hpp"
 
 namespace warden::jobs {
@@ -102,10 +103,10 @@ vtab::string Filter::all_conditions() const {
   for (const FootprintRange& range : footprint_) {
     if (!sql.empty()) sql << " AND ";
     if (!range.from && !range.to) {
-      sql << "json_valid(job.footprint)";
+      sql << is_json("footprint");
       continue;
     }
-    sql << "CASE WHEN json_valid(job.footprint) THEN json_extract(job.footprint, '$." << range.key
+    sql << "CASE WHEN " << is_json("footprint") << " THEN json_extract(job.footprint, '$." << range.key
         << "') END";
     if (range.from && range.to) {
       sql << " BETWEEN " << literal(*range.from) << " AND " << literal(*range.to);
@@ -114,6 +115,16 @@ vtab::string Filter::all_conditions() const {
     }
   }
   if (sql.empty()) sql << "1";
+  return sql;
+}
+
+vtab::string Filter::is_json(std::string_view column) const {
+  vtab::string sql = empty();
+  if (context_.is_text) {
+    sql << "json_valid(job." << column << ")";
+  } else {
+    append_is_json(sql, column);
+  }
   return sql;
 }
 

@@ -42,6 +42,7 @@ struct FilterContext {
   std::int64_t now = 0;       // Unix seconds
   bool parity = false;        // as upstream, defects included
   bool joins_tags = false;    // a job then comes once for each of its tags in a list
+  bool is_text = false;       // conditions are for others to run: nothing but SQLite's own functions
 };
 
 /// Texts are views into the filter, which is not moved. One thread.
@@ -55,7 +56,7 @@ class Filter {
   /// The conditions on columns of `job`, AND-ed; "" where there are none. Without those on the footprint.
   std::string_view column_conditions() const noexcept { return columns_sql_; }
   std::span<const FootprintRange> footprint() const noexcept { return footprint_; }
-  /// All conditions, as plain SQL over `job`; "1" where there are none.
+  /// All conditions, as SQL over `job`; "1" where there are none.
   vtab::string all_conditions() const;
   /// " JOIN jobtag ..." where tags are joined, once for each filter that has some.
   std::string_view joins() const noexcept { return joins_; }
@@ -106,6 +107,10 @@ class Filter {
   vtab::string pattern(const JsonNode& value, std::string_view before, std::string_view after) const;
   /// The rule that a StringInput means, to be put after an expression: " = 'x'". Empty where it means none.
   vtab::string text_rule(const JsonNode& value, bool takes_lists, bool& is_equality) const;
+  /// The test whether a column of `job` is JSON.
+  vtab::string is_json(std::string_view column) const;
+  /// The name of the job, NULL where there is none, out of its meta_data.
+  vtab::string job_name_of() const;
   vtab::string empty() const { return vtab::string(vtab::Allocator<char>(self_.api())); }
   std::int64_t unix_seconds(const JsonNode& value) const;
 

@@ -11,8 +11,6 @@ using Type = JsonNode::Type;
 
 /// jobName and hostname are where cc-backend puts them. CASE, not AND: SQLite may test the terms of an AND in any order,
 /// and json_extract() of what is not JSON is an error.
-constexpr std::string_view kJobName =
-    "CASE WHEN json_valid(job.meta_data) THEN json_extract(job.meta_data, '$.jobName') END";
 constexpr std::string_view kHostName =
     "CASE WHEN host.type = 'object' THEN json_extract(host.value, '$.hostname') END";
 
@@ -58,14 +56,19 @@ void Filter::text(std::string_view name, const JsonNode& value) {
   condition(sql << "job." << column_of(name) << rule);
 }
 
+vtab::string Filter::job_name_of() const {
+  vtab::string sql = empty();
+  return sql << "CASE WHEN " << is_json("meta_data") << " THEN json_extract(job.meta_data, '$.jobName') END";
+}
+
 void Filter::job_name(std::string_view name, const JsonNode& value) {
   bool is_equality = false;
   const vtab::string rule = text_rule(value, !context_.parity, is_equality);
   if (rule.empty() && !context_.parity) return;
   columns_.push_back(column_of(name));
   vtab::string sql = empty();
-  if (rule.empty()) return condition("json_valid(job.meta_data)");
-  condition(sql << kJobName << rule);
+  if (rule.empty()) return condition(is_json("meta_data"));
+  condition(sql << job_name_of() << rule);
 }
 
 void Filter::node(std::string_view name, const JsonNode& value) {
@@ -73,12 +76,12 @@ void Filter::node(std::string_view name, const JsonNode& value) {
   vtab::string rule = text_rule(value, !context_.parity, is_equality);
   if (rule.empty() && !context_.parity) return;
   columns_.push_back(column_of(name));
-  if (rule.empty()) return condition("json_valid(job.resources)");
+  if (rule.empty()) return condition(is_json("resources"));
   // "Not on this node" means on none of the job's nodes; upstream's means that some node is another one.
   const bool none = !context_.parity && rule.starts_with(" <>");
   if (none) rule.replace(0, 3, " =");
   vtab::string sql = empty();
-  condition(sql << "CASE WHEN json_valid(job.resources) THEN " << (none ? "NOT " : "")
+  condition(sql << "CASE WHEN " << is_json("resources") << " THEN " << (none ? "NOT " : "")
                 << "EXISTS (SELECT 1 FROM json_each(job.resources) AS host WHERE " << kHostName << rule
                 << ") ELSE 0 END");
 }
@@ -214,7 +217,7 @@ void Filter::schedule(std::string_view name, const JsonNode& value) {
   }
   columns_.push_back(column_of(name));
   vtab::string sql = empty();
-  condition(sql << kJobName << (interactive ? " = " : " <> ") << "'interactive'");
+  condition(sql << job_name_of() << (interactive ? " = " : " <> ") << "'interactive'");
 }
 
 void Filter::metrics(std::string_view, const JsonNode& value) {

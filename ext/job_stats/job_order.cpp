@@ -4,6 +4,7 @@
 #include <array>
 
 #include "filter.hpp"
+#include "json_text.hpp"
 
 namespace warden::jobs {
 namespace {
@@ -99,7 +100,9 @@ void JobOrder::add(std::string_view function, std::string_view name, bool of_foo
   if (of_footprint) {
     if (!is_metric_name(name)) refuse("metric", name, "must be letters, digits and underscores");
     reads_footprint_ = true;
-    sql_.append("CASE WHEN json_valid(job.footprint) THEN json_extract(job.footprint, '$.");
+    sql_.append("CASE WHEN ");
+    append_is_json(sql_, "footprint");
+    sql_.append(" THEN json_extract(job.footprint, '$.");
     // Keys of the footprint are in snake case, and so are the names that clients send, but for old ones.
     for (const char c : name) {
       if (is_upper(c)) sql_ += '_';

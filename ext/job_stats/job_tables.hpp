@@ -39,5 +39,6 @@ int install_job_count(ext::SqliteConnection& connection) noexcept;
 int install_job_filter_sql(ext::SqliteConnection& connection) noexcept;
 int install_pass(ext::SqliteConnection& connection) noexcept;
 int install_match(ext::SqliteConnection& connection) noexcept;
+int install_no_json(ext::SqliteConnection& connection) noexcept;
 
 }  // namespace warden::jobs

@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "json_text.hpp"
+
 namespace warden::jobs {
 namespace {
 
@@ -48,24 +50,15 @@ const char* type_name(JsonNode::Type type) noexcept {
 }
 
 bool JsonCheck::operator()(std::string_view text) {
-  if (ask(text)) return true;
-  // json_valid() of SQLite 3.40 says 0 of what it has no memory for. Where there is enough for that, 0 means 0.
-  void* enough = self_.api()->malloc64(4096 + 32 * text.size());
-  if (enough == nullptr) throw std::bad_alloc();
-  self_.api()->free(enough);
-  return ask(text);
-}
-
-void JsonCheck::prepare() {
-  if (!valid_) valid_ = Statement(self_, "SELECT json_valid(?1)");
-}
-
-bool JsonCheck::ask(std::string_view text) {
   prepare();
   valid_.bind(1, text);
   const bool is_json = valid_.step() && valid_.integer(0) != 0;
   valid_.reset();
-  return is_json;
+  return is_json || no_json(self_.api(), text);
+}
+
+void JsonCheck::prepare() {
+  if (!valid_) valid_ = Statement(self_, "SELECT json_valid(?1)");
 }
 
 JsonTree::JsonTree(ext::SqliteConnection& self, std::string_view json, std::string what)

@@ -20,7 +20,6 @@ class JsonCheck {
   void prepare();
 
  private:
-  bool ask(std::string_view text);
   ext::SqliteConnection& self_;
   Statement valid_;
 };

@@ -11,7 +11,6 @@ class Matcher {
   Matcher(ext::SqliteConnection& self, const Filter& filter)
       : reader_(self, keys_of(filter.footprint(), {}, self.api())),
         conditions_(filter.footprint(), reader_, self.api()) {
-    self.own_install_internal();
     reader_.prepare();
   }
   Matcher(const Matcher&) = delete;

@@ -102,7 +102,6 @@ void Pass::run(const Source& source, const Filter& filter) {
     append_identifier(call, name);
   }
   call.append(")");
-  self_.own_install_internal();
   const ArgumentLimit limit(self_, 1 + kColumns);
   Statement pass = source.scan(filter, {call, columns, "", ""});
   pass.bind_pointer(1, this, kPointerType);

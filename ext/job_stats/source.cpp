@@ -83,6 +83,7 @@ vtab::string Source::compose(const Filter& filter, const Select& what, std::stri
 }
 
 Statement Source::select(const Filter& filter, const Select& what) const {
+  self_.own_install_internal();
   Statement made;
   const int rc = Statement::attempt(self_, compose(filter, what, ""), &made);
   if (rc != SQLITE_OK) explain(rc, filter, what.columns);
@@ -96,7 +97,7 @@ Statement Source::scan(const Filter& filter, const Select& what) const {
   if (fetches_through_index(compose(filter, what, "")) && is_table()) {
     const vtab::string chosen = way(filter, what.columns);
     // Where SQLite can't go that way, the plain one stays.
-    if (!chosen.empty()) Statement::attempt(self_, compose(filter, what, chosen), &plain);
+    if (!chosen.empty()) Statement::if_there(self_, compose(filter, what, chosen), plain);
   }
   return plain;
 }
@@ -145,7 +146,7 @@ double Source::share_of_rows(const Filter& filter) const {
   vtab::string sql = empty();
   sql << "SELECT (SELECT min(rowid) FROM " << sql_ << "), (SELECT max(rowid) FROM " << sql_ << ")";
   Statement ends;
-  if (Statement::attempt(self_, sql, &ends) != SQLITE_OK) return 0;  // a table without rowids
+  if (!Statement::if_there(self_, sql, ends)) return 0;  // a table without rowids
   if (!ends.step() || ends.type(0) != SQLITE_INTEGER || ends.type(1) != SQLITE_INTEGER) return 0;
   // Unsigned: rowids may be as far apart as integers can be.
   const std::uint64_t span =
@@ -200,13 +201,13 @@ vtab::string Source::covering_index(const Filter& filter, std::span<const std::s
   sql << ") WHERE partial = 0";
   vtab::string best = empty();
   Statement indexes;
-  if (Statement::attempt(self_, sql, &indexes) != SQLITE_OK) return best;
+  if (!Statement::if_there(self_, sql, indexes)) return best;
   sql.clear();
   sql << "SELECT name FROM pragma_index_xinfo(?1";
   if (!schema_name_.empty()) sql << ", " << schema;
   sql << ") WHERE key";
   Statement keys;
-  if (Statement::attempt(self_, sql, &keys) != SQLITE_OK) return best;
+  if (!Statement::if_there(self_, sql, keys)) return best;
   int best_rank = 0;
   while (indexes.step()) {
     const std::string_view name = indexes.text(0);

@@ -16,7 +16,9 @@ namespace warden::jobs {
 [[noreturn]] inline void throw_last_error(ext::SqliteConnection& self, int rc,
                                           const std::string& before = "") {
   if ((rc & 0xff) == SQLITE_NOMEM) throw std::bad_alloc();
-  throw vtab::error(before + self.api()->errmsg(self.db()), rc);
+  // The whole code: whether the host is told of it by the calls themselves is its own choice.
+  const int extended = self.api()->extended_errcode(self.db());
+  throw vtab::error(before + self.api()->errmsg(self.db()), (extended & 0xff) == (rc & 0xff) ? extended : rc);
 }
 
 /// Move-only; the connection's own thread only.
@@ -47,6 +49,15 @@ class Statement {
     return rc;
   }
 
+  /// True where what `sql` names is there and may be read: it is then prepared into `kept`, which otherwise stays as it was.
+  /// Throws what else goes wrong, as throw_last_error does.
+  static bool if_there(ext::SqliteConnection& self, std::string_view sql, Statement& kept) {
+    const int rc = attempt(self, sql, &kept);
+    const int kind = rc & 0xff;
+    if (kind != SQLITE_OK && kind != SQLITE_ERROR && kind != SQLITE_AUTH) throw_last_error(self, rc);
+    return kind == SQLITE_OK;
+  }
+
   explicit operator bool() const noexcept { return statement_ != nullptr; }
   /// True where there is a row. Throws as throw_last_error does; the statement must then be reset before it is bound anew.
   bool step() {
@@ -58,8 +69,7 @@ class Statement {
     const int rc = api()->step(statement_);
     if (rc == SQLITE_ROW) return true;
     if (rc == SQLITE_DONE) return false;
-    if ((rc & 0xff) == SQLITE_NOMEM) throw std::bad_alloc();
-    throw vtab::error(api()->errmsg(self_->db()), rc);
+    throw_last_error(*self_, rc);
   }
   void reset() noexcept { api()->reset(statement_); }
 

@@ -78,7 +78,7 @@ void name_users(ext::SqliteConnection& self, std::string_view schema, Groups& gr
   vtab::string sql{vtab::Allocator<char>(self.api())};
   sql.append("SELECT name FROM ").append(schema).append("hpc_user WHERE username = ?1");
   Statement user;
-  if (Statement::attempt(self, sql, &user) != SQLITE_OK) return;
+  if (!Statement::if_there(self, sql, user)) return;
   for (Groups::Entry* entry : groups.entries()) {
     const GroupKey key(entry->key);
     if (!key.is_text()) continue;

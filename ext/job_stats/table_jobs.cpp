@@ -17,6 +17,7 @@
 #include "call.hpp"
 #include "job_order.hpp"
 #include "job_tables.hpp"
+#include "json_text.hpp"
 #include "match.hpp"
 #include "vtab.hpp"
 
@@ -151,8 +152,10 @@ struct Jobs : ext::OwnTable {
     vtab::string conditions(memory());
     if (!is_page) conditions = hints(q);
     // Upstream's list by a metric leaves out what it can't read.
-    if (call.options.parity && order.reads_footprint())
-      conditions.append(conditions.empty() ? "" : " AND ").append("json_valid(job.footprint)");
+    if (call.options.parity && order.reads_footprint()) {
+      conditions.append(conditions.empty() ? "" : " AND ");
+      append_is_json(conditions, "footprint");
+    }
     if (!call.filter.footprint().empty()) {
       reading->matches.emplace(self, call.filter);
       conditions.append(conditions.empty() ? "" : " AND ").append(Matcher::kSql);

@@ -42,7 +42,7 @@ BOOST_AUTO_TEST_CASE(these_functions_and_no_others) {
   // And these once a statistic was asked for.
   db.rows("CREATE TEMP TABLE job(footprint); SELECT total_jobs FROM job_stats");
   BOOST_TEST(db.rows("SELECT name || '/' || narg FROM pragma_function_list WHERE name LIKE 'warden_job%' "
-                     "ORDER BY 1") == (std::vector<std::string>{"warden_job_match/2", "warden_job_pass/-1"}),
+                     "ORDER BY 1") == (std::vector<std::string>{"warden_job_match/2", "warden_job_no_json/1", "warden_job_pass/-1"}),
              boost::test_tools::per_element());
   const std::vector<std::string> tables{
       "job_histogram", "job_metric_histogram", "job_page",           "job_stats",
@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(what_acts_or_shows_other_connections_is_refused_in_views_an
     }
   }
   db.rows("CREATE TEMP TABLE job(footprint); SELECT total_jobs FROM job_stats");
-  for (const std::string call : {"warden_job_match(1, 2)", "warden_job_pass(1)"}) {
+  for (const std::string call : {"warden_job_match(1, 2)", "warden_job_no_json(1)", "warden_job_pass(1)"}) {
     BOOST_TEST_CONTEXT(call) {
       db.rows("DROP VIEW IF EXISTS v; CREATE VIEW v AS SELECT " + call);
       BOOST_TEST(db.error("SELECT * FROM v").starts_with("unsafe use of warden_job_"));

@@ -1,0 +1,134 @@
+// Every operation interrupted at the n-th instruction of SQLite's machine, n = 1, 2, 3, ...: by a progress handler that says so
+// once, and by sqlite3_interrupt() from within one. SQLITE_INTERRUPT or the right result; nothing is left behind.
+#include <boost/test/unit_test.hpp>
+#include <optional>
+
+#include "allocations.hpp"
+#include "figures.hpp"
+#include "runs.hpp"
+
+namespace warden::test {
+namespace {
+
+/// How many places of an operation are tried by default, for each way to interrupt.
+constexpr std::int64_t kPlaces = 40;
+
+enum class Way { handler, call };
+
+/// Counts the instructions of a connection, and interrupts it at one.
+class InterruptAt {
+ public:
+  InterruptAt(sqlite3* db, Way way, std::int64_t place) : db_(db), way_(way), place_(place) {
+    sqlite3_progress_handler(db, 1, &InterruptAt::one_more, this);
+  }
+  ~InterruptAt() { sqlite3_progress_handler(db_, 0, nullptr, nullptr); }
+  InterruptAt(const InterruptAt&) = delete;
+  InterruptAt& operator=(const InterruptAt&) = delete;
+  std::int64_t instructions() const { return instructions_; }
+
+ private:
+  static int one_more(void* self) {
+    auto& here = *static_cast<InterruptAt*>(self);
+    if (++here.instructions_ != here.place_) return 0;
+    if (here.way_ == Way::handler) return 1;
+    sqlite3_interrupt(here.db_);
+    return 0;
+  }
+  sqlite3* db_;
+  Way way_;
+  std::int64_t place_;
+  std::int64_t instructions_ = 0;
+};
+
+/// SQLite asks the handler once more when a statement has ended with an error, whose text then stays.
+bool is_interrupt(const Outcome& got, const Outcome& in_peace) {
+  return got.code == SQLITE_INTERRUPT &&
+         (got.message.ends_with("interrupted") || got.message == in_peace.message);
+}
+
+class InterruptTrials {
+ public:
+  InterruptTrials() {
+    db_.load().rows(kTables);
+    beside_.load();
+    id_ = db_.one("SELECT warden_connection_id()");
+    contents_ = db_.rows(kContents);
+  }
+  const Db& db() const { return db_; }
+
+  void try_one(const Operation& operation) {
+    ++figures().operations;
+    // SQLite asks the handler once more, too, when a statement has already committed, and then calls it interrupted.
+    Operation one = operation;
+    one.either = true;
+    Trial trial(one, db_.get());
+    for (const Way way : {Way::handler, Way::call}) {
+      trial.prepare();
+      std::int64_t all = 0;
+      {
+        const InterruptAt none(db_.get(), way, 0);
+        run(db_.get(), trial.next_sql());
+        all = none.instructions();
+      }
+      for (const std::int64_t place : places(all, kPlaces)) interrupt_at(trial, way, place);
+    }
+    trial.repeat();
+    if (db_.rows(kContents) != contents_) throw std::runtime_error(operation.sql + " has changed tables");
+  }
+
+ private:
+  void interrupt_at(Trial& trial, Way way, std::int64_t place) {
+    const std::string what = std::string(way == Way::handler ? "the handler's word" : "an interrupt") +
+                             " at instruction " + std::to_string(place);
+    trial.prepare();
+    Outcome got;
+    {
+      const InterruptAt here(db_.get(), way, place);
+      got = run(db_.get(), trial.next_sql());
+    }
+    ++figures().interrupts;
+    trial.judge(
+        got, true, [&](const Outcome& o) { return is_interrupt(o, trial.expected()); }, what);
+    check_bookkeeping(what);
+    trial.repeat();
+  }
+
+  void check_bookkeeping(const std::string& what) {
+    // Seen from beside, where it is measured first: nothing runs there, and no cancellation was warden's.
+    const std::string seen = beside_.one(
+        "SELECT state, cancels, cache_bytes > 0 FROM warden_connections WHERE connection_id = " + id_);
+    if (seen != "idle|0|1") throw std::runtime_error("after " + what + " the connection is " + seen);
+    if (beside_.one("SELECT count(*) FROM warden_statements WHERE calls < 1 OR errors > calls OR cancels > 0 "
+                    "OR total_ms < 0 OR min_ms > max_ms OR vm_steps < 0 OR full_scan_steps < 0") != "0")
+      throw std::runtime_error("after " + what + " the statistics are wrong");
+  }
+
+  Db db_;
+  Db beside_;
+  std::string id_;
+  std::vector<std::string> contents_;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(interrupts)
+
+BOOST_AUTO_TEST_CASE(every_operation_interrupted_at_every_instruction) {
+  const int status = in_patient_child([] {
+    make_allocations_fail_on_demand();  // none does; but what is held is counted
+    InterruptTrials trials;
+    for (const Operation& operation : all_operations(trials.db())) {
+      if (operation.fresh) continue;
+      const std::int64_t before = sqlite_blocks();
+      trials.try_one(operation);
+      if (sqlite_blocks() > before + 200) throw std::runtime_error(operation.sql + ": a leak");
+    }
+    if (trials.db().one("PRAGMA integrity_check") != "ok") return 1;
+    return no_leak_is_found() ? 0 : 2;
+  });
+  BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace warden::test
