@@ -75,7 +75,7 @@ run_tests() {
       cmake_flags+=(-DWARDEN_BENCH=OFF -DWARDEN_DEMO=OFF)
     fi
     # The helpers and the job statistics have no threads: nothing for ThreadSanitizer to see.
-    local programs=(warden_unit warden_host_tests)
+    local programs=(warden_unit warden_host_tests warden_fault_tests)
     [[ $preset == tsan ]] || programs+=(warden_vtab_tests warden_job_tests)
     if [[ $preset == release ]]; then build "$preset"; else build "$preset" "${programs[@]}"; fi
     say "Testing ($preset)"
@@ -83,6 +83,10 @@ run_tests() {
     [[ $preset == tsan ]] || counted "the helpers" "$dir"/tests/warden_vtab_tests --color_output=no
     [[ $preset == tsan ]] || counted "the job statistics" "$dir"/tests/warden_job_tests --color_output=no
     counted "the extension in a host" "$dir"/tests/warden_host_tests --color_output=no
+    # Memory, interrupts and files that fail have one thread, but for what happens beside the watchdog's.
+    local beside=()
+    [[ $preset == tsan ]] && beside=(--run_test=errors_beside_the_watchdog)
+    counted "memory, interrupts and files that fail" "$dir"/tests/faults/warden_fault_tests --color_output=no "${beside[@]}"
     if [[ $preset == release ]]; then
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
       gate "examples of the documents" tests/sql/run_examples.sh build/warden.so

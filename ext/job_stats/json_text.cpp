@@ -3,9 +3,6 @@
 #include <bitset>
 #include <cstring>
 
-#include "function.hpp"
-#include "job_tables.hpp"
-
 namespace warden::jobs {
 namespace {
 
@@ -78,10 +75,6 @@ struct Cursor {
   }
 };
 
-bool warden_job_no_json(vtab::value text) {
-  return no_json(text.api(), text.type() == SQLITE_BLOB ? text.as_bytes() : text.as_text());
-}
-
 }  // namespace
 
 bool is_surely_json(std::string_view text) noexcept {
@@ -128,11 +121,6 @@ void append_is_json(vtab::string& sql, std::string_view column) {
       .append(") OR warden_job_no_json(job.")
       .append(column)
       .append("))");
-}
-
-int install_no_json(ext::SqliteConnection& connection) noexcept {
-  return vtab::define<"warden_job_no_json", &warden_job_no_json, "text">(
-      {connection.api(), connection.host().slot(), connection.db(), nullptr}, SQLITE_DIRECTONLY);
 }
 
 }  // namespace warden::jobs

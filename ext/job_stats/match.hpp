@@ -1,4 +1,4 @@
-// Conditions on footprints within a statement that gives rows: warden_job_match(?, job.footprint).
+// Conditions within a statement that gives rows: warden_job_match(?, job.footprint), warden_job_no_json(job.resources).
 #pragma once
 
 #include "footprint_reader.hpp"

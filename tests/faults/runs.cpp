@@ -144,9 +144,10 @@ void Trial::judge(const Outcome& got, bool anything_failed,
   }
 }
 
-std::vector<std::int64_t> places(std::int64_t last, std::int64_t most) {
+std::vector<std::int64_t> places(std::int64_t last, std::int64_t most, std::int64_t most_of_all) {
   std::vector<std::int64_t> all;
-  if (is_thorough() || last <= most) {
+  if (is_thorough()) most = most_of_all;
+  if (last <= most) {
     for (std::int64_t i = 1; i <= last; ++i) all.push_back(i);
     return all;
   }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -52,8 +53,9 @@ class Trial {
   std::string state_after_;
 };
 
-/// Places from 1 to `last`, in order: all of them in a thorough run, else at most `most`, spread by the seed.
-std::vector<std::int64_t> places(std::int64_t last, std::int64_t most);
+/// Places from 1 to `last`, in order: at most `most` of them, or in a thorough run `most_of_all`, spread by the seed.
+std::vector<std::int64_t> places(std::int64_t last, std::int64_t most,
+                                 std::int64_t most_of_all = std::numeric_limits<std::int64_t>::max());
 
 /// In peace; throws SqlError.
 std::vector<std::string> rows_of(sqlite3* db, const std::string& sql);

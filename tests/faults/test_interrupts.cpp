@@ -12,6 +12,8 @@ namespace {
 
 /// How many places of an operation are tried by default, for each way to interrupt.
 constexpr std::int64_t kPlaces = 40;
+/// And in a thorough run, of the operations that take many thousands of instructions.
+constexpr std::int64_t kPlacesThorough = 1000;
 
 enum class Way { handler, call };
 
@@ -70,7 +72,7 @@ class InterruptTrials {
         run(db_.get(), trial.next_sql());
         all = none.instructions();
       }
-      for (const std::int64_t place : places(all, kPlaces)) interrupt_at(trial, way, place);
+      for (const std::int64_t place : places(all, kPlaces, kPlacesThorough)) interrupt_at(trial, way, place);
     }
     trial.repeat();
     if (db_.rows(kContents) != contents_) throw std::runtime_error(operation.sql + " has changed tables");

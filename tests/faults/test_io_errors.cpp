@@ -153,6 +153,55 @@ BOOST_AUTO_TEST_CASE(under_every_job_statistic_with_a_write_ahead_log) {
   BOOST_TEST(in_patient_child([] { return try_all("WAL"); }) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(
+    a_connection_opens_as_without_warden_whatever_its_file_does_and_takes_the_settings_later) {
+  const TempDir dir;
+  const int status = in_patient_child([&] {
+    int tried = 0;
+    // Opens at each place that fails; how each open ends.
+    const auto open_at_every_fault = [&](bool is_loaded) {
+      std::vector<std::vector<int>> codes;
+      for (const Fault& fault : all_faults()) {
+        for (const bool lasting : {false, true}) {
+          codes.emplace_back();
+          bool happened = true;
+          for (std::int64_t place = 1; happened; ++place) {
+            sqlite3* db = nullptr;
+            plan_fault(fault, place, lasting);
+            const int rc = sqlite3_open_v2(dir.file("jobs.db").c_str(), &db,
+                                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
+                                           faulty_vfs());
+            happened = cancel_fault() > 0;
+            if (happened) codes.back().push_back(rc);
+            if (rc == SQLITE_OK && is_loaded) {
+              if (happened) ++(lasting ? figures().io_lasting : figures().io_once), ++tried;
+              if (sqlite3_errcode(db) != SQLITE_OK) throw std::runtime_error("an error is left");
+              rows_of(db, "CREATE TABLE IF NOT EXISTS t(a); SELECT count(*) FROM t; SELECT count(*) FROM t");
+              if (rows_of(db, "PRAGMA cache_size").front() != "-1024")
+                throw std::runtime_error(std::string(fault.name) + ": the setting is not in force");
+            }
+            sqlite3_close(db);
+          }
+        }
+      }
+      return codes;
+    };
+    make_table(dir.file("jobs.db"), 1);
+    const auto without = open_at_every_fault(false);
+    Db first;
+    first.load().rows("SELECT warden_set('cache_size', '1MiB')");
+    auto with = open_at_every_fault(true);
+    for (std::size_t i = 0; i < with.size(); ++i) {
+      // What warden asks of the file comes after what the open asks, and fails for itself.
+      while (with[i].size() > without[i].size() && with[i].back() == SQLITE_OK) with[i].pop_back();
+      if (with[i] != without[i])
+        throw std::runtime_error(std::string(all_faults()[i / 2].name) + ": another end of the open");
+    }
+    return tried > 10 ? 0 : 1;
+  });
+  BOOST_TEST(status == 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace warden::test

@@ -22,7 +22,7 @@ const std::vector<std::string> kAsked{"SELECT total_jobs FROM job_stats",
                                       "SELECT job_count('{\"node\":{\"eq\":\"last\"}}')",
                                       "SELECT id FROM jobs(NULL, 'footprint.cpu_load_avg')",
                                       "SELECT count(*) > 0 FROM warden_connections",
-                                      "SELECT 7 AS \"seven\""};
+                                      "SELECT count(*), sum(length(x)) FROM large"};
 
 /// What one thread asks, and what must be the answer where it is not that there is no memory.
 struct Worker {
@@ -58,7 +58,10 @@ BOOST_AUTO_TEST_CASE(statements_of_two_threads_without_memory_while_the_watchdog
     make_allocations_fail_on_demand();
     const std::string file = dir.file("jobs.db");
     Db db(file);
-    db.load().rows("PRAGMA journal_mode = WAL;" + kTables + kRestless);
+    db.load().rows("PRAGMA journal_mode = WAL;" + kTables + kRestless +
+                   ";CREATE TABLE large(x); WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c "
+                   "WHERE n < 500) "
+                   "INSERT INTO large SELECT hex(zeroblob(500)) FROM c");
     Worker here(file);
     Worker there(file);
     for (const Heap heap : {Heap::sqlite, Heap::warden}) {
