@@ -1,5 +1,7 @@
 // Every allocation of SQLite fails once, and all after one fail: nothing leaks, nothing crashes, no wrong answer.
 #include <boost/test/unit_test.hpp>
+#include <cstdarg>
+#include <cstring>
 #include <functional>
 
 #include "vtab_tables.hpp"
@@ -144,6 +146,31 @@ BOOST_AUTO_TEST_CASE(a_query_for_which_memory_fails_is_an_error_or_right) {
     }
   }
   BOOST_TEST(memory_used() == before);
+}
+
+namespace {
+
+/// sqlite3_mprintf, without memory for what a table says of its arguments.
+char* mprintf_but_for_errors(const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  char* text = sqlite3_vmprintf(format, arguments);
+  va_end(arguments);
+  if (text == nullptr || std::strstr(text, "argument \"first\"") == nullptr) return text;
+  sqlite3_free(text);
+  return nullptr;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(an_error_whose_text_finds_no_memory_is_that_there_is_none) {
+  vtab::Api scarce = *api();
+  scarce.mprintf = &mprintf_but_for_errors;
+  Database db;
+  BOOST_TEST(vtab::install<test::Numbers>(&scarce, db.handle()) == SQLITE_OK);
+  BOOST_TEST(db.query("SELECT value FROM numbers(3, 4)") == "3, 4");
+  BOOST_TEST(db.query("SELECT * FROM numbers") == "error 7: out of memory");
+  BOOST_TEST(db.query("SELECT * FROM numbers('x')") == "error 7: out of memory");
 }
 
 BOOST_AUTO_TEST_CASE(memory_of_a_scan_is_counted_while_it_is_open) {

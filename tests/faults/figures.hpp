@@ -27,6 +27,13 @@ Figures& figures();
 /// Every place is tried, not a sample: WARDEN_TEST_SECONDS is set, as `./run test --long` does.
 inline bool is_thorough() { return std::getenv("WARDEN_TEST_SECONDS") != nullptr; }
 
+/// True in the builds of AddressSanitizer and ThreadSanitizer, which take several times as long.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 /// WARDEN_TEST_SEED, or another number each time: chooses which places are tried by default.
 std::uint64_t places_seed();
 
