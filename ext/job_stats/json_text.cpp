@@ -116,11 +116,9 @@ bool no_json(const vtab::Api* api, std::string_view text) {
 }
 
 void append_is_json(vtab::string& sql, std::string_view column) {
-  sql.append("(json_valid(job.")
-      .append(column)
-      .append(") OR warden_job_no_json(job.")
-      .append(column)
-      .append("))");
+  // Not by OR: of that SQLite computes both sides where its value is asked for.
+  sql.append("CASE WHEN json_valid(job.").append(column).append(") THEN 1 ELSE warden_job_no_json(job.");
+  sql.append(column).append(") END");
 }
 
 }  // namespace warden::jobs

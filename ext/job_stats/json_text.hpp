@@ -15,8 +15,8 @@ bool is_surely_json(std::string_view text) noexcept;
 /// False, of a text of which json_valid() has just said that it is no JSON. Throws std::bad_alloc where that was wrong.
 bool no_json(const vtab::Api* api, std::string_view text);
 
-/// Appends "(json_valid(job.<column>) OR ...)", which is json_valid() with an error for want of memory. For statements of ours,
-/// since it calls a function of ours: warden_job_no_json().
+/// Appends json_valid(job.<column>) as a CASE that ends in an error for want of memory. For statements of ours, since it calls a
+/// function of ours: warden_job_no_json().
 void append_is_json(vtab::string& sql, std::string_view column);
 
 }  // namespace warden::jobs
