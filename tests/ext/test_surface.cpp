@@ -42,7 +42,8 @@ BOOST_AUTO_TEST_CASE(these_functions_and_no_others) {
   // And these once a statistic was asked for.
   db.rows("CREATE TEMP TABLE job(footprint); SELECT total_jobs FROM job_stats");
   BOOST_TEST(db.rows("SELECT name || '/' || narg FROM pragma_function_list WHERE name LIKE 'warden_job%' "
-                     "ORDER BY 1") == (std::vector<std::string>{"warden_job_match/2", "warden_job_no_json/1", "warden_job_pass/-1"}),
+                     "ORDER BY 1") == (std::vector<std::string>{"warden_job_match/2", "warden_job_no_json/1",
+                                                                "warden_job_pass/-1"}),
              boost::test_tools::per_element());
   const std::vector<std::string> tables{
       "job_histogram", "job_metric_histogram", "job_page",           "job_stats",
