@@ -1,5 +1,6 @@
 #include "json_tree.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -49,8 +50,10 @@ const char* type_name(JsonNode::Type type) noexcept {
 
 bool JsonCheck::operator()(std::string_view text) {
   if (ask(text)) return true;
-  // json_valid() of SQLite 3.40 says 0 of what it has no memory for. Where there is enough for that, 0 means 0.
-  void* enough = self_.api()->malloc64(4096 + 32 * text.size());
+  // json_valid() of SQLite 3.40 says 0 of what it has no memory for. Where there is enough for that, 0 means 0. For a text
+  // that needs more than SQLite ever gives at once its word stands.
+  constexpr std::size_t kMostAtOnce = 2'000'000'000;
+  void* enough = self_.api()->malloc64(std::min(4096 + 32 * text.size(), kMostAtOnce));
   if (enough == nullptr) throw std::bad_alloc();
   self_.api()->free(enough);
   return ask(text);
