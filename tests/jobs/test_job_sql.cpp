@@ -126,7 +126,8 @@ BOOST_AUTO_TEST_CASE(views_subqueries_and_ctes) {
   db.rows(
       "CREATE TEMP VIEW by_user AS SELECT group_key AS login, total_jobs FROM job_stats(NULL, 'user');"
       "CREATE TEMP VIEW newest AS SELECT id, hpc_user FROM jobs(NULL, 'start_time DESC', 2);"
-      "CREATE TEMP VIEW counted AS SELECT job_count() AS n, job_filter_sql('{\"user\":{\"eq\":\"x\"}}') AS f");
+      "CREATE TEMP VIEW counted AS SELECT job_count() AS n, job_filter_sql('{\"user\":{\"eq\":\"x\"}}') AS "
+      "f");
   for (const std::string trusted : {"ON", "OFF", "ON"}) {
     db.rows("PRAGMA trusted_schema = " + trusted);
     for (const auto& [sql, rows] : std::vector<std::pair<std::string, Rows>>{
