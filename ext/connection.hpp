@@ -55,6 +55,9 @@ class SqliteConnection final : public Connection {
   std::int64_t own_give_back() noexcept;
   /// To be called by every function and table of ours: notices a lost hook, does what was asked for.
   void own_call() noexcept;
+  /// The same for functions that act, or show what others do: throws vtab::error where a schema calls one that SQLite lets
+  /// through, in spite of SQLITE_DIRECTONLY.
+  void own_act(const char* function);
   /// The time in Unix seconds, the same throughout a statement of the host (as long as its hooks tell of statements).
   std::int64_t own_now() noexcept;
   /// While a statement of ours runs, which may ask for tables of ours, and so on: the stack is not endless. The connection's

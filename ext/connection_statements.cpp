@@ -1,5 +1,7 @@
 // The statements of a connection: what its hooks tell, and what is done at a statement's end. All of it runs on the
 // connection's own thread.
+#include <string.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -272,6 +274,20 @@ void SqliteConnection::own_call() noexcept {
     lost_.store(true, std::memory_order_relaxed);
   }
   Warden::instance().watchdog().ensure_running();
+}
+
+void SqliteConnection::own_act(const char* function) {
+  own_call();
+  // CHECK constraints may call DIRECTONLY functions that are not deterministic (SQLite 3.40, and not as documented). They are
+  // evaluated by statements that write, and by PRAGMA integrity_check; who means the function names it.
+  bool checks = false;
+  for (sqlite3_stmt* s = api()->next_stmt(db_, nullptr); s != nullptr; s = api()->next_stmt(db_, s)) {
+    if (api()->stmt_busy(s) == 0) continue;
+    const char* sql = api()->sql(s);
+    if (sql == nullptr || ::strcasestr(sql, function) != nullptr) return;
+    checks = checks || api()->stmt_readonly(s) == 0 || ::strcasestr(sql, "pragma") != nullptr;
+  }
+  if (checks) throw vtab::error("unsafe use of " + std::string(function) + "()");
 }
 
 std::int64_t SqliteConnection::own_now() noexcept {

@@ -26,6 +26,7 @@
 #include "job_tables.hpp"
 #include "relief.hpp"
 #include "units.hpp"
+#include "utf8.hpp"
 #include "version.hpp"
 #include "warden.hpp"
 
@@ -85,7 +86,7 @@ std::int64_t release_idle(SqliteConnection& self) {
 }
 
 std::optional<std::int64_t> warden_release(SqliteConnection& self, std::optional<vtab::value> argument) {
-  self.own_call();
+  self.own_act("warden_release");
   if (!argument) return release_one(self, self.id);
   const vtab::value which = *argument;
   if (which.type() == SQLITE_INTEGER) return release_one(self, which.as_int64());
@@ -102,13 +103,15 @@ std::int64_t warden_connection_id(SqliteConnection& self) {
 }
 
 std::int64_t warden_trim(SqliteConnection& self) {
-  self.own_call();
+  self.own_act("warden_trim");
   return trim(Warden::instance(), {"asked"}, false);
 }
 
 std::string warden_label(SqliteConnection& self, std::string_view label) {
-  self.own_call();
-  self.set_label(label);
+  self.own_act("warden_label");
+  std::string text;
+  append_utf8(text, label);
+  self.set_label(text);
   return std::string(self.label().view());
 }
 
@@ -139,12 +142,12 @@ void change_settings(SqliteConnection& self, std::size_t from, std::size_t to, C
 }
 
 SettingValue warden_get(SqliteConnection& self, std::string_view name) {
-  self.own_call();
+  self.own_act("warden_get");
   return named("warden_get", [&] { return in_force(name); });
 }
 
 SettingValue warden_set(SqliteConnection& self, std::string_view name, vtab::value value) {
-  self.own_call();
+  self.own_act("warden_set");
   return named("warden_set", [&] {
     set_setting(self, name, value);
     return in_force(name);
@@ -152,7 +155,7 @@ SettingValue warden_set(SqliteConnection& self, std::string_view name, vtab::val
 }
 
 std::int64_t warden_reset(SqliteConnection& self) {
-  self.own_call();
+  self.own_act("warden_reset");
   change_settings(self, 0, setting_specs().size(), [](SettingsStore& settings) { settings.restore_all(); });
   return 1;
 }
@@ -193,7 +196,7 @@ std::string json(std::string_view text) {
 }
 
 std::string warden_debug(SqliteConnection& self) {
-  self.own_call();
+  self.own_act("warden_debug");
   const Capabilities& can = self.host().can();
   const auto flag = [](bool on) { return on ? std::string("true") : std::string("false"); };
   std::string out = "{";
@@ -285,10 +288,10 @@ std::span<const Installer> function_installers() noexcept {
       install_function<"warden_get", &warden_get, kActs, "name">,
       install_function<"warden_set", &warden_set, kActs, "name", "value">,
       install_function<"warden_reset", &warden_reset, kActs>,
-      // A share is of this machine's memory where no whole is given, so it is not the same for ever.
+      // Not the same for ever, so no index may hold them: a share is of this machine's memory where no whole is given.
       install_function<"warden_size", &warden_size, SQLITE_INNOCUOUS, "text", "whole_bytes">,
       install_function<"warden_size_text", &warden_size_text, kPure, "bytes">,
-      install_function<"warden_version", &warden_version, kPure>,
+      install_function<"warden_version", &warden_version, SQLITE_INNOCUOUS>,
       install_function<"warden_debug", &warden_debug, kActs>, jobs::install_job_count,
       jobs::install_job_filter_sql};
   return kAll;

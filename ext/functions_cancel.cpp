@@ -29,7 +29,7 @@ std::int64_t in_force_ms(const SqliteConnection& self) {
 
 std::int64_t cancel_statement(SqliteConnection& self, std::int64_t connection_id,
                               std::optional<std::int64_t> seq) {
-  self.own_call();
+  self.own_act("warden_cancel");
   Warden& warden = Warden::instance();
   const auto other = warden.registry.find(connection_id);
   if (other == nullptr) {
@@ -51,7 +51,7 @@ std::int64_t cancel_statement(SqliteConnection& self, std::int64_t connection_id
 }  // namespace
 
 std::int64_t warden_timeout(SqliteConnection& self, std::optional<vtab::value> given) {
-  self.own_call();
+  self.own_act("warden_timeout");
   if (!given) return in_force_ms(self);
   const vtab::value ms = *given;
   if (ms.is_null()) {
@@ -84,7 +84,7 @@ std::int64_t warden_cancel(SqliteConnection& self, std::int64_t connection_id,
 }
 
 std::int64_t warden_statements_reset(SqliteConnection& self) {
-  self.own_call();
+  self.own_act("warden_statements_reset");
   const auto rows = statement_rows(self.api());
   Warden::instance().statements.reset();
   return static_cast<std::int64_t>(rows.size());

@@ -49,6 +49,10 @@ struct arg {
   using type = T;
 };
 
+/// Stands between the arguments and the unlisted columns: SQLite would take those for further arguments. One that is too many
+/// lands here, and is an error.
+struct no_more_args : arg<"no_more_arguments", std::int64_t> {};
+
 /// Position of a column or argument by name; a name that is not in the list does not compile.
 template <fixed_string Name, class... Columns>
 consteval std::size_t position_of() {
@@ -63,6 +67,9 @@ template <class... Columns>
 struct columns {
   static constexpr std::size_t count = sizeof...(Columns);
   static_assert(count <= 62, "SQLite tells which columns are used in a mask of 63 bits");
+  static_assert(!(Columns::unlisted || ...) || !(Columns::hidden || ...) ||
+                    (std::same_as<Columns, no_more_args> || ...),
+                "no_more_args must stand between arguments and unlisted columns");
   template <std::size_t I>
   using at = std::tuple_element_t<I, std::tuple<Columns...>>;
   template <fixed_string Name>
@@ -206,7 +213,10 @@ class basic_query<Row, columns<Columns...>> {
     using column = typename list::template at<I>;
     auto& s = std::get<I>(slots_);
     using type = typename slot_at<I>::type;
-    if constexpr (column::hidden) {
+    if constexpr (std::same_as<column, no_more_args>) {
+      throw error("too many arguments on " + std::string(table) + "() - max " +
+                  std::to_string((int{Columns::hidden} + ...) - 1));
+    } else if constexpr (column::hidden) {
       if (v.is_null()) return !column::required;
       const auto given = sql_type<type>::get(v);
       if (!given) {

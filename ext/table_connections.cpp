@@ -99,7 +99,7 @@ struct ConnectionsTable : OwnTable {
     ConnectionRow r{};
     r.connection_id = c.id;
     r.label = c.label();
-    r.file = c.file;
+    append_utf8(r.file, c.file);
     r.opened_at_ms = c.opened_at_ms;
     r.thread_id = nonzero(now.thread_id);
     r.state = now.running ? "active" : now.in_transaction ? "idle in transaction" : "idle";
@@ -133,8 +133,9 @@ struct ConnectionsTable : OwnTable {
   static vtab::string shown(std::string_view text, bool truncated, const vtab::Api* api, ShowSql show) {
     const vtab::Allocator<char> from_sqlite(api);
     if (show == ShowSql::full) {
-      return vtab::string(truncated ? utf8_without_torn_end(text) : text, from_sqlite) +
-             (truncated ? "..." : "");
+      vtab::string full(from_sqlite);
+      append_utf8(full, truncated ? utf8_without_torn_end(text) : text);
+      return full += truncated ? "..." : "";
     }
     std::array<char, 2 * Activity::kSqlBytes> out;
     return {out.data(), normalize_sql(text, out, truncated), from_sqlite};

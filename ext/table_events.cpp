@@ -75,7 +75,11 @@ struct EventsTable : OwnTable {
   /// What was recorded in full is shown so only as long as the setting says so: normalised text stays as it is.
   static vtab::string shown(std::string_view text, ShowSql show, const vtab::Api* api) {
     const vtab::Allocator<char> from_sqlite(api);
-    if (show == ShowSql::full) return vtab::string(text, from_sqlite);
+    if (show == ShowSql::full) {
+      vtab::string full(from_sqlite);
+      append_utf8(full, text);
+      return full;
+    }
     FixedText<222> out;
     out.resize(normalize_sql(text, out.buffer(), false));
     return vtab::string(out.view(), from_sqlite);

@@ -76,12 +76,13 @@ run_tests() {
     fi
     # The helpers and the job statistics have no threads: nothing for ThreadSanitizer to see.
     local programs=(warden_unit warden_host_tests warden_fault_tests)
-    [[ $preset == tsan ]] || programs+=(warden_vtab_tests warden_job_tests)
+    [[ $preset == tsan ]] || programs+=(warden_vtab_tests warden_job_tests warden_untrusted_tests)
     if [[ $preset == release ]]; then build "$preset"; else build "$preset" "${programs[@]}"; fi
     say "Testing ($preset)"
     counted "the core" "$dir"/tests/warden_unit --color_output=no
     [[ $preset == tsan ]] || counted "the helpers" "$dir"/tests/warden_vtab_tests --color_output=no
     [[ $preset == tsan ]] || counted "the job statistics" "$dir"/tests/warden_job_tests --color_output=no
+    [[ $preset == tsan ]] || counted "untrusted input" "$dir"/tests/untrusted/warden_untrusted_tests --color_output=no
     counted "the extension in a host" "$dir"/tests/warden_host_tests --color_output=no
     # Memory, interrupts and files that fail have one thread, but for what happens beside the watchdog's.
     local beside=()
@@ -90,6 +91,7 @@ run_tests() {
     if [[ $preset == release ]]; then
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
       gate "examples of the documents" tests/sql/run_examples.sh build/warden.so
+      gate "the threat model and its tests" tests/untrusted/check_threat_model.sh
       gate "layers" check_layers
       gate "what warden.so links" check_links
       gate "clang-format" check_format

@@ -68,4 +68,14 @@ constexpr std::string_view utf8_without_torn_end(std::string_view text) noexcept
   return text;
 }
 
+/// `text` with kReplacement for each byte that belongs to no character, appended to `out`.
+template <class String>
+void append_utf8(String& out, std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = utf8_length(text, at);
+    out.append(length > 0 ? text.substr(at, length) : kReplacement);
+    at += std::max<std::size_t>(length, 1);
+  }
+}
+
 }  // namespace warden

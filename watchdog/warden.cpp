@@ -1,6 +1,7 @@
 #include "warden.hpp"
 
 #include <pthread.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,7 +22,8 @@ Warden& Warden::instance() {
   static std::mutex lock;
   const std::lock_guard held(lock);
   if (Warden* made = the_warden.load(std::memory_order_acquire)) return *made;
-  auto fresh = std::make_unique<Warden>(Files(), environ);
+  // Who starts a setuid program chooses its environment, and must not choose how it works.
+  auto fresh = std::make_unique<Warden>(Files(), ::getauxval(AT_SECURE) != 0 ? nullptr : environ);
   allocator_name();  // looked up now: a tick must not allocate
   the_warden.store(fresh.release(), std::memory_order_release);
   ::pthread_atfork([] { instance().before_fork(); }, [] { instance().after_fork(false); },

@@ -18,6 +18,7 @@ namespace {
 std::int64_t job_count(ext::SqliteConnection& self, std::optional<std::string_view> filter,
                        std::optional<std::string_view> source, std::optional<std::int64_t> now,
                        std::optional<std::int64_t> parity) {
+  self.own_act("job_count");
   const Call call(self, "job_count", {filter, source, now, std::nullopt, parity}, false);
   if (!call.filter.footprint().empty()) {
     Pass pass(self, "job_count", call.options);
@@ -37,20 +38,21 @@ vtab::string job_filter_sql(ext::SqliteConnection& self, std::optional<std::stri
   return call.filter.all_conditions();
 }
 
-template <vtab::fixed_string Name, auto Fn>
+template <vtab::fixed_string Name, auto Fn, int Flags>
 int install(ext::SqliteConnection& connection) noexcept {
   return vtab::define<Name, Fn, "filter", "source", "now", "parity">(
-      {connection.api(), connection.host().slot(), connection.db(), &connection}, 0);
+      {connection.api(), connection.host().slot(), connection.db(), &connection}, Flags);
 }
 
 }  // namespace
 
 int install_job_count(ext::SqliteConnection& connection) noexcept {
-  return install<"job_count", &job_count>(connection);
+  return install<"job_count", &job_count, SQLITE_DIRECTONLY>(connection);
 }
 
 int install_job_filter_sql(ext::SqliteConnection& connection) noexcept {
-  return install<"job_filter_sql", &job_filter_sql>(connection);
+  // Reads nothing but its arguments.
+  return install<"job_filter_sql", &job_filter_sql, 0>(connection);
 }
 
 }  // namespace warden::jobs

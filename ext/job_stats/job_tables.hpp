@@ -10,6 +10,11 @@ namespace warden::jobs {
 /// What SQLite's planner should think of a pass over all jobs: never the inner loop if that can be had otherwise.
 inline constexpr double kPassCost = 1e9;
 
+/// Arguments name tables and columns where SQLite's rules for schemas no longer see them: a view in a stranger's file would
+/// read warden_connections, or another database, by way of `source`. So none of it is for views and triggers but TEMP ones,
+/// which are the application's own.
+inline constexpr auto kRisk = vtab::risk::direct_only;
+
 /// Notices an interrupt in work that no statement of SQLite does: stepping any statement tells. One thread.
 class InterruptCheck {
  public:

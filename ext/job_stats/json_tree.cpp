@@ -1,5 +1,6 @@
 #include "json_tree.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 

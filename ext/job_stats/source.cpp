@@ -11,6 +11,8 @@ namespace {
 constexpr double kCoveringShare = 0.05;
 /// And from this share on, reading the table from its beginning to its end is: tests/bench, job_plans.
 constexpr double kScanShare = 0.2;
+/// No name is longer. SQLite keeps an error's text, and in that the name, with the connection.
+constexpr std::size_t kLongestName = 1000;
 /// Rows looked at for an estimate.
 constexpr std::uint64_t kSamples = 128;
 /// So few of them tell nothing: SQLite's own plan stands.
@@ -57,7 +59,7 @@ Source::Source(ext::SqliteConnection& self, std::string_view function, std::opti
     schema_name_.swap(table_name_);
     is_name = take_name(rest, table_name_);
   }
-  if (!is_name || !rest.empty() || given_.find('\0') != vtab::string::npos) {
+  if (!is_name || !rest.empty() || given_.size() > kLongestName || given_.find('\0') != vtab::string::npos) {
     throw vtab::error(std::string(function) +
                       ": source must name a table or view, such as 'job' or 'main.job', not \"" +
                       std::string(std::string_view(given_).substr(0, 64)) + "\"");
@@ -84,6 +86,9 @@ vtab::string Source::compose(const Filter& filter, const Select& what, std::stri
 
 Statement Source::select(const Filter& filter, const Select& what) const {
   self_.own_install_internal();
+  for (const std::string_view column : what.columns) {
+    if (column.size() > kLongestName) throw_without(column);
+  }
   Statement made;
   const int rc = Statement::attempt(self_, compose(filter, what, ""), &made);
   if (rc != SQLITE_OK) explain(rc, filter, what.columns);
@@ -94,7 +99,7 @@ Statement Source::scan(const Filter& filter, const Select& what) const {
   Statement plain = select(filter, what);
   // Without conditions there is nothing to fetch rows for: SQLite reads the table, or an index that has all columns.
   if (filter.column_conditions().empty()) return plain;
-  if (fetches_through_index(compose(filter, what, "")) && is_table()) {
+  if (fetches_through_index(compose(filter, what, "")) && has_rowids()) {
     const vtab::string chosen = way(filter, what.columns);
     // Where SQLite can't go that way, the plain one stays.
     if (!chosen.empty()) Statement::if_there(self_, compose(filter, what, chosen), plain);
@@ -102,10 +107,14 @@ Statement Source::scan(const Filter& filter, const Select& what) const {
   return plain;
 }
 
-bool Source::is_table() const {
-  return self_.api()->table_column_metadata(self_.db(), schema_name_.empty() ? nullptr : schema_name_.c_str(),
-                                            table_name_.c_str(), nullptr, nullptr, nullptr, nullptr, nullptr,
-                                            nullptr) == SQLITE_OK;
+bool Source::has_rowids() const {
+  // A column may be called rowid and be none: then it is no key, or no INTEGER.
+  const char* type = nullptr;
+  int is_key = 0;
+  const int rc = self_.api()->table_column_metadata(
+      self_.db(), schema_name_.empty() ? nullptr : schema_name_.c_str(), table_name_.c_str(), "rowid", &type,
+      nullptr, nullptr, &is_key, nullptr);
+  return rc == SQLITE_OK && is_key != 0 && type != nullptr && self_.api()->stricmp(type, "INTEGER") == 0;
 }
 
 bool Source::fetches_through_index(std::string_view sql) const {
@@ -168,7 +177,8 @@ double Source::share_of_rows(const Filter& filter) const {
     before = ", (SELECT (";
   }
   sql << " FROM warden_sample";
-  Statement rows(self_, sql);
+  Statement rows;
+  if (!Statement::if_there(self_, sql, rows)) return 0;  // beyond a limit of the host, say
   rows.bind(1, ends.integer(0));
   rows.bind(2, static_cast<std::int64_t>(span / kSamples));
   rows.bind(3, static_cast<std::int64_t>(span % kSamples));
@@ -237,6 +247,11 @@ vtab::string Source::covering_index(const Filter& filter, std::span<const std::s
   return best;
 }
 
+void Source::throw_without(std::string_view column) const {
+  throw vtab::error(std::string(function_) + ": source \"" + std::string(given_) + "\" has no column \"" +
+                    std::string(column.substr(0, 64)) + "\"");
+}
+
 void Source::explain(int rc, const Filter& filter, std::span<const std::string_view> columns) const {
   const std::string before = std::string(function_) + ": ";
   if ((rc & 0xff) != SQLITE_ERROR) throw_last_error(self_, rc, before);
@@ -253,8 +268,11 @@ void Source::explain(int rc, const Filter& filter, std::span<const std::string_v
     sql << " FROM " << sql_ << " AS job";
     if (const int failed = Statement::attempt(self_, sql); failed != SQLITE_OK) {
       if ((failed & 0xff) != SQLITE_ERROR) throw_last_error(self_, failed, before);
-      throw vtab::error(before + "source \"" + std::string(given_) + "\" has no column \"" +
-                        std::string(column) + "\"");
+      const bool missing =
+          column.find('\0') != std::string_view::npos ||
+          std::string_view(self_.api()->errmsg(self_.db())).starts_with("no such column: job.");
+      if (!missing) throw_last_error(self_, failed, before + "source \"" + std::string(given_) + "\": ");
+      throw_without(column);
     }
   };
   for (const std::string_view column : columns) check(column);

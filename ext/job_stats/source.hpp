@@ -30,12 +30,13 @@ class Source {
   Statement select(const Filter& filter, const Select& what) const;
 
  private:
-  bool is_table() const;
+  bool has_rowids() const;
   vtab::string compose(const Filter& filter, const Select& what, std::string_view way) const;
   vtab::string way(const Filter& filter, std::span<const std::string_view> columns) const;
   bool fetches_through_index(std::string_view sql) const;
   double share_of_rows(const Filter& filter) const;
   vtab::string covering_index(const Filter& filter, std::span<const std::string_view> columns) const;
+  [[noreturn]] void throw_without(std::string_view column) const;
   [[noreturn]] void explain(int rc, const Filter& filter, std::span<const std::string_view> columns) const;
   vtab::string empty() const { return vtab::string(vtab::Allocator<char>(self_.api())); }
 

@@ -94,6 +94,11 @@ class Statement {
     return {reinterpret_cast<const char*>(bytes),
             static_cast<std::size_t>(api()->column_bytes(statement_, column))};
   }
+  /// As CREATE TABLE has it; "" for an expression.
+  std::string_view declared_type(int column) const noexcept {
+    const char* type = api()->column_decltype(statement_, column);
+    return type == nullptr ? "" : type;
+  }
   sqlite3_value* raw_value(int column) const noexcept { return api()->column_value(statement_, column); }
 
  private:
@@ -102,6 +107,7 @@ class Statement {
     if (rc != SQLITE_OK) throw_last_error(*self_, rc);
   }
   static int prepare(ext::SqliteConnection& self, std::string_view sql, sqlite3_stmt** out) {
+    // The size fits: SQLite's memory has no room for a text of 2 GiB.
     return self.api()->prepare_v2(self.db(), sql.data(), static_cast<int>(sql.size()), out, nullptr);
   }
 

@@ -44,7 +44,7 @@ struct JobPage : ext::OwnTable {
                     vtab::arg<"parity", std::int64_t>, vtab::arg<"duration_bins", std::string_view>,
                     vtab::arg<"metric_bins", std::int64_t>>;
   static constexpr const char* name = "job_page";
-  static constexpr auto risk = vtab::risk::normal;
+  static constexpr auto risk = kRisk;
   static constexpr bool rewinds = true;
   static constexpr double scan_cost = kPassCost;
   using OwnTable::OwnTable;

@@ -12,6 +12,7 @@
 // come as they are read: a page costs what SQLite needs for it, and all jobs at once need no memory.
 //
 // With parity = 1 a list in the order of a metric has only jobs whose footprint is JSON.
+#include <algorithm>
 #include <array>
 
 #include "call.hpp"
@@ -40,6 +41,20 @@ struct Reading {
   std::optional<Matcher> matches;
   Statement statement;
 };
+
+/// What SQLite makes of a declared type (datatype3.html, 3.1): how a column compares. Empty: by what is stored alone.
+std::optional<Affinity> affinity_of(std::string_view declared) noexcept {
+  const auto has = [&](std::string_view word) {
+    return std::search(declared.begin(), declared.end(), word.begin(), word.end(), [](char a, char b) {
+             return (a >= 'a' && a <= 'z' ? a - 32 : a) == b;
+           }) != declared.end();
+  };
+  if (has("INT")) return Affinity::integer;
+  if (has("CHAR") || has("CLOB") || has("TEXT")) return Affinity::text;
+  // ANY is none in a STRICT table, and NUMERIC elsewhere.
+  if (declared.empty() || has("BLOB") || has("ANY")) return std::nullopt;
+  return Affinity::real;
+}
 
 struct JobRow {
   const Statement* statement = nullptr;
@@ -137,7 +152,7 @@ struct Jobs : ext::OwnTable {
       vtab::arg<"short_seconds", std::int64_t>, vtab::arg<"parity", std::int64_t>>;
   using query = vtab::query<row, columns>;
   static constexpr const char* name = "jobs";
-  static constexpr auto risk = vtab::risk::normal;
+  static constexpr auto risk = kRisk;
   static constexpr double expected_rows = 1e6;
   using OwnTable::OwnTable;
 
@@ -149,8 +164,9 @@ struct Jobs : ext::OwnTable {
                          order_by ? std::optional<std::string_view>(*order_by) : std::nullopt);
     vtab::string tail(order.sql(), memory());
     const bool is_page = append_page(tail, q);
+    vtab::string hinted(memory());
+    if (!is_page) hinted = hints(q, nullptr);
     vtab::string conditions(memory());
-    if (!is_page) conditions = hints(q);
     // Upstream's list by a metric leaves out what it can't read.
     if (call.options.parity && order.reads_footprint()) {
       conditions.append(conditions.empty() ? "" : " AND ");
@@ -164,7 +180,16 @@ struct Jobs : ext::OwnTable {
     const vtab::string selected = selection(q, call.options.now, read);
     read.push_back("id");
     if (order.reads_footprint() || reading->matches) read.push_back("footprint");
-    reading->statement = call.source.select(call.filter, {selected, read, conditions, tail});
+    const auto select = [&] {
+      vtab::string all(hinted);
+      all.append(hinted.empty() || conditions.empty() ? "" : " AND ").append(conditions);
+      reading->statement = call.source.select(call.filter, {selected, read, all, tail});
+    };
+    select();
+    if (const vtab::string sound = hints(q, &reading->statement); !is_page && sound != hinted) {
+      hinted = sound;
+      select();
+    }
     if (reading->matches) reading->matches->bind_to(reading->statement);
     return JobRows(std::move(reading));
   }
@@ -188,16 +213,24 @@ struct Jobs : ext::OwnTable {
     return true;
   }
 
-  /// What SQLite told of WHERE, for indexes of the source.
-  vtab::string hints(const query& q) const {
+  /// What SQLite told of WHERE, for indexes of the source. With `seen`, a statement that reads the columns, only of those that
+  /// the source compares as this table does: where its column has no type, 5 is not '5', and here it is.
+  vtab::string hints(const query& q, const Statement* seen) const {
     vtab::string sql(memory());
+    const auto fits = [&](std::string_view test, bool is_text) {
+      if (seen == nullptr) return true;
+      const std::string_view word = test.substr(0, test.find(' '));
+      const auto column = std::find(kJobColumns.begin(), kJobColumns.end(), word) - kJobColumns.begin();
+      const auto affinity = affinity_of(seen->declared_type(static_cast<int>(column)));
+      return affinity && (*affinity == Affinity::text) == is_text;
+    };
     const auto number = [&](std::string_view test, const auto& hint) {
-      if (!hint) return;
+      if (!hint || !fits(test, false)) return;
       sql.append(sql.empty() ? "" : " AND ").append("job.").append(test).append(std::to_string(*hint));
     };
     const auto text = [&](std::string_view test, const auto& hint) {
       // A text with a NUL can't be written down; SQLite tests it itself.
-      if (!hint || hint->find('\0') != vtab::string::npos) return;
+      if (!hint || hint->find('\0') != vtab::string::npos || !fits(test, true)) return;
       sql.append(sql.empty() ? "" : " AND ").append("job.").append(test);
       append_quoted(sql, *hint);
     };

@@ -47,7 +47,7 @@ Items items(const Query& q) {
 }
 using item_columns =
     vtab::columns<vtab::col<"n", &Item::n, vtab::push::range>, vtab::col<"square", &Item::square>,
-                  vtab::arg<"first", std::int64_t>, vtab::arg<"count", std::int64_t>,
+                  vtab::arg<"first", std::int64_t>, vtab::arg<"count", std::int64_t>, vtab::no_more_args,
                   vtab::unlisted_col<"spelt", &Item::spelt>>;
 
 struct Rewinding {
@@ -246,13 +246,21 @@ BOOST_AUTO_TEST_CASE(a_column_that_is_not_listed_is_read_by_name) {
   BOOST_TEST(query("SELECT n FROM rewinding WHERE spelt = 'number 2'") == "2");
   BOOST_TEST(query("SELECT n FROM rewinding ORDER BY spelt DESC, n LIMIT 1") == "2");
   BOOST_TEST(query("SELECT name, hidden, type FROM pragma_table_xinfo('rewinding')") ==
-             "n|0|INTEGER, square|0|INTEGER, first|1|INTEGER, count|1|INTEGER, spelt|1|TEXT");
+             "n|0|INTEGER, square|0|INTEGER, first|1|INTEGER, count|1|INTEGER, no_more_arguments|1|INTEGER, "
+             "spelt|1|TEXT");
   BOOST_TEST(query("SELECT a.x, r.spelt FROM a JOIN rewinding r ON r.spelt = 'number ' || a.x") ==
              "2|number 2");
   // It takes no place of an argument.
   BOOST_TEST(query("SELECT n, first, count, spelt FROM rewinding(4, 1)") == "4|4|1|number 4");
+  // SQLite would take it for a third argument.
+  for (const char* surplus : {"'number 4'", "5", "NULL", "a.x", "5, 6"}) {
+    BOOST_TEST(
+        query("SELECT n FROM (SELECT 4 AS x) a CROSS JOIN rewinding(4, 1, " + std::string(surplus) + ")")
+                .find("too many arguments on rewinding() - max 2") != std::string::npos,
+        surplus);
+  }
   BOOST_TEST(query("SELECT * FROM rewinding(4, 1, 'x', 'y')") ==
-             "error 1: too many arguments on rewinding() - max 3");
+             "error 1: too many arguments on rewinding() - max 2");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

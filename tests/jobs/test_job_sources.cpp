@@ -210,8 +210,8 @@ BOOST_AUTO_TEST_CASE(a_view_whose_own_text_fails_says_so) {
 }
 
 BOOST_AUTO_TEST_CASE(a_view_made_of_itself_is_an_error_and_no_endless_descent) {
-  db.rows("CREATE VIEW ring AS SELECT * FROM jobs(NULL, NULL, NULL, NULL, 'ring')");
-  db.rows("CREATE VIEW ring2 AS SELECT * FROM job WHERE job_count(NULL, 'ring2') > 0");
+  db.rows("CREATE TEMP VIEW ring AS SELECT * FROM jobs(NULL, NULL, NULL, NULL, 'ring')");
+  db.rows("CREATE TEMP VIEW ring2 AS SELECT * FROM job WHERE job_count(NULL, 'ring2') > 0");
   for (const char* sql : {"SELECT id FROM jobs WHERE source = 'ring'", "SELECT job_count(NULL, 'ring')",
                           "SELECT total_jobs FROM job_stats WHERE source = 'ring'"}) {
     BOOST_TEST(db.error(sql).find("made of itself") != std::string::npos, sql);

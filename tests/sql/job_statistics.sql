@@ -10,7 +10,7 @@ SELECT * FROM job_stats(NULL, 'cluster') WHERE now = 1704110400 AND parity = 1 A
 SELECT id, duration FROM jobs('{"state": ["running"]}') WHERE now = 1704110400;
 SELECT job_count('{"duration": {"from": 0, "to": 60}}', 'main.job', 1704110400), job_count('{"duration": {"from": 0, "to": 60}}', NULL, NULL, 1);
 CREATE VIEW fritz AS SELECT * FROM job WHERE cluster = 'fritz';
-CREATE VIEW fritz_by_state AS SELECT group_key AS state, total_jobs FROM job_stats(NULL, 'state', 'fritz');
+CREATE TEMP VIEW fritz_by_state AS SELECT group_key AS state, total_jobs FROM job_stats(NULL, 'state', 'fritz');
 SELECT * FROM fritz_by_state ORDER BY total_jobs DESC LIMIT 3;
 -- Errors name the thing.
 SELECT * FROM job_stats('{"clustr": {"eq": "fritz"}}');
