@@ -16,7 +16,6 @@
 
 #include "interposed.hpp"
 #include "tests/ext/host.hpp"
-#include "tests/unit/fakes.hpp"
 
 namespace warden::test {
 namespace {
@@ -197,39 +196,11 @@ BOOST_AUTO_TEST_CASE(without_proc_a_share_is_of_one_gibibyte_and_rows_tell) {
     db.load();
     if (!works(db)) return 1;
     if (!says(db, "process memory", "limited: /proc/self/statm can't be read")) return 2;
-    if (!says(db, "cgroup", "limited: ") || !says(db, "memory budget", "limited: 256.0 MiB; what memory"))
+    if (!says(db, "cgroup", "limited: ") || !says(db, "memory budget", "limited: 256 MiB; what memory"))
       return 3;
     return db.one("SELECT warden_get('memory_budget')") == "268435456" ? 0 : 4;
   });
   report(status, "/proc can be hidden by root only");
-}
-
-BOOST_AUTO_TEST_CASE(
-    a_limit_lowered_below_what_is_in_use_counts_in_the_next_look_and_one_that_cannot_be_read_does_not) {
-  const Machine machine(kGiB);
-  Guarded guarded(machine, {"WARDEN_IDLE_GRACE_MS=0", "WARDEN_WATCHDOG=0"});
-  const auto idle = guarded.connect(200 * kMiB);
-  idle->begin();
-  idle->end();
-  guarded.warden.watchdog().tick();
-  BOOST_TEST(guarded.warden.current().memory_budget_bytes == kGiB / 4);
-  machine.set_limit(100 * kMiB);
-  guarded.warden.watchdog().tick();
-  BOOST_TEST(guarded.warden.current().memory_budget_bytes == 25 * kMiB);
-  BOOST_TEST(guarded.engine.soft == 25 * kMiB);
-  const auto limits = guarded.events(Action::limit);
-  BOOST_REQUIRE(!limits.empty());
-  BOOST_TEST(limits.back().reason.view() == "memory limit");
-  BOOST_TEST(limits.back().threshold_bytes == 25 * kMiB);
-  BOOST_TEST(idle->held() == 0);
-  // There, and not to be read: the last that was known stands, and does not become the machine's.
-  machine.tree.remove("/sys/fs/cgroup/app/memory.max");
-  machine.tree.make_directory("/sys/fs/cgroup/app/memory.max");
-  guarded.warden.watchdog().tick();
-  BOOST_TEST(guarded.warden.current().memory_budget_bytes == 25 * kMiB);
-  const auto warned = guarded.events(Action::warn);
-  BOOST_REQUIRE(warned.size() == 1u);
-  BOOST_TEST(warned[0].reason.view() == "files can't be read: Is a directory");
 }
 
 BOOST_AUTO_TEST_CASE(on_a_full_disk_the_host_sees_what_sqlite_says_and_nothing_else) {
@@ -259,11 +230,9 @@ BOOST_AUTO_TEST_CASE(on_a_full_disk_the_host_sees_what_sqlite_says_and_nothing_e
       } else if (!hide(dir.file("").c_str(), "size=1m")) {
         return kSkipped;
       }
-      const int before =
-          in_child([&] { return story(false).find("kept,again") != std::string::npos ? 0 : 1; });
       const std::string plain = story(false);
       std::filesystem::remove(dir.file("plain.db"));
-      return before == 0 && plain == story(true) && plain.find("kept,again") != std::string::npos ? 0 : 1;
+      return plain == story(true) && plain.find("kept,again") != std::string::npos ? 0 : 1;
     });
     report(status, "a small file system can be mounted by root only");
   }
