@@ -174,7 +174,7 @@ void Hand::one_turn(Db& db) {
             "SELECT * FROM job_metric_histogram(NULL, '[\"a\",{\"metric\":\"b\",\"peak\":9}]', 10)",
             "SELECT * FROM job_page('{\"state\":[\"completed\"]}', '[\"a\"]')",
             "SELECT * FROM jobs('{\"user\":{\"contains\":\"u1\"}}', 'duration DESC', 20, 2)",
-            "SELECT job_count('{\"numNodes\":{\"from\":5,\"to\":" + n + "9}}')"};
+            "SELECT job_count('{\"numNodes\":{\"from\":5,\"to\":1" + n + "}}')"};
         return run(db, statistics[below(statistics.size())]);
       }
       if (!has_table)
