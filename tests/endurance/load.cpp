@@ -126,6 +126,7 @@ void Hand::one_life(const std::atomic<bool>& stop) {
 }
 
 void Hand::one_turn(Db& db) {
+  leak_memory();
   const std::string n = std::to_string(below(kRows));
   const char* file = sqlite3_db_filename(db.get(), "main");
   const bool has_table = file != nullptr && (file == databases_.rollback || file == databases_.wal);
@@ -197,7 +198,7 @@ void Hand::one_turn(Db& db) {
 }
 
 void Hand::miss_a_deadline_or_meet_it(Db& db) {
-  leak();
+  leak_descriptor();
   const std::int64_t timeout_ms = 2 + below(150);
   const bool planted = plant_ == Plant::deadline;
   run(db, "SELECT warden_timeout(" + std::to_string(planted ? 0 : timeout_ms) + ")", {SQLITE_INTERRUPT});
@@ -251,14 +252,15 @@ void Hand::change_a_setting(const Db& db) {
   run(db, std::string("SELECT warden_set('") + name + "', '" + values[below(3)] + "')");
 }
 
-void Hand::leak() {
-  if (plant_ == Plant::memory) {
-    constexpr std::size_t kBytes = 512 * 1024;
-    char* volatile lost = static_cast<char*>(std::malloc(kBytes));
-    if (lost != nullptr) std::memset(lost, 1, kBytes);
-  } else if (plant_ == Plant::descriptor) {
-    static_cast<void>(::open("/dev/null", O_RDONLY | O_CLOEXEC) + 1);
-  }
+void Hand::leak_memory() {
+  if (plant_ != Plant::memory) return;
+  constexpr std::size_t kBytes = 256 * 1024;
+  char* volatile lost = static_cast<char*>(std::malloc(kBytes));
+  if (lost != nullptr) std::memset(lost, 1, kBytes);
+}
+
+void Hand::leak_descriptor() {
+  if (plant_ == Plant::descriptor) static_cast<void>(::open("/dev/null", O_RDONLY | O_CLOEXEC) + 1);
 }
 
 void calm_settings(const Db& db) {

@@ -84,7 +84,8 @@ class Hand {
   void miss_a_deadline_or_meet_it(Db& db);
   void wait_to_be_cancelled(Db& db);
   void change_a_setting(const Db& db);
-  void leak();
+  void leak_memory();
+  void leak_descriptor();
 
   const Databases& databases_;
   Tally& tally_;
