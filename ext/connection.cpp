@@ -94,7 +94,7 @@ void SqliteConnection::on_close(void* self) noexcept {
   }
   connection->statements.close();
   Warden::instance().registry.remove(connection->id);
-  connection->host_.forget_file(connection->file_object_, connection->id);
+  connection->host_.forget_file(connection->file_object_);
   connection->host_.connections.fetch_sub(1);
 }
 

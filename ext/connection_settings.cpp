@@ -159,8 +159,8 @@ void SqliteConnection::find_shared_cache() noexcept {
   sqlite3_file* object = nullptr;
   if (api()->file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &object) != SQLITE_OK || object == nullptr)
     return;
-  file_object_ = object;
   const std::int64_t other = host_.note_file(object, id);
+  if (other >= 0) file_object_ = object;
   if (other == 0) return;
   shared_cache_.store(true);
   if (const auto connection = Warden::instance().registry.find(other)) {

@@ -137,20 +137,18 @@ bool Host::apply_limits(std::int64_t soft_bytes, std::int64_t hard_bytes) noexce
 std::int64_t Host::note_file(const void* object, std::int64_t connection_id) noexcept {
   const std::lock_guard held(lock_);
   try {
-    auto& last = files_[object];
-    const std::int64_t other = std::exchange(last, connection_id);
-    if (other != 0) shares_caches_.store(true, std::memory_order_relaxed);
-    return other;
+    Opened& opened = files_[object];
+    if (++opened.connections > 1) shares_caches_.store(true, std::memory_order_relaxed);
+    return std::exchange(opened.last_id, connection_id);
   } catch (const std::bad_alloc&) {
-    return 0;
+    return -1;
   }
 }
 
-void Host::forget_file(const void* object, std::int64_t connection_id) noexcept {
+void Host::forget_file(const void* object) noexcept {
   const std::lock_guard held(lock_);
-  // Of two that share, the later one stands for both: a third is found only while that one is open, and shares with it.
   const auto found = files_.find(object);
-  if (found != files_.end() && found->second == connection_id) files_.erase(found);
+  if (found != files_.end() && --found->second.connections == 0) files_.erase(found);
 }
 
 }  // namespace warden::ext

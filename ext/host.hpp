@@ -46,9 +46,10 @@ class Host final : public Engine {
   /// True where the host itself set a soft limit lower than ours, which therefore stands.
   bool host_set_soft_limit() const noexcept { return host_soft_stands_.load(std::memory_order_relaxed); }
 
-  /// A connection has this file object open: the id of another that has it too (they share a cache), or 0.
+  /// A connection has this file object open: the id of one that has or had it too (those that are left know already that
+  /// they share a cache), 0 if nobody has, -1 if that can't be told for want of memory; then it is not to be forgotten.
   std::int64_t note_file(const void* object, std::int64_t connection_id) noexcept;
-  void forget_file(const void* object, std::int64_t connection_id) noexcept;
+  void forget_file(const void* object) noexcept;
   /// True once any two connections were found to share a cache.
   bool shares_caches() const noexcept { return shares_caches_.load(std::memory_order_relaxed); }
 
@@ -61,9 +62,13 @@ class Host final : public Engine {
   int slot_;
   Capabilities can_;
 
-  std::mutex lock_;                                      // a leaf; guards what follows
-  std::unordered_map<const void*, std::int64_t> files_;  // file object -> the last connection that opened it
-  std::int64_t host_soft_ = 0;                           // what the host had set; 0 = none
+  std::mutex lock_;  // a leaf; guards what follows
+  struct Opened {
+    std::int64_t last_id = 0;  // the connection that opened it last
+    int connections = 0;       // that have it open
+  };
+  std::unordered_map<const void*, Opened> files_;  // by file object
+  std::int64_t host_soft_ = 0;                     // what the host had set; 0 = none
   std::int64_t host_hard_ = 0;
   std::int64_t our_soft_ = -1;  // what we set last; -1 = nothing
   std::int64_t our_hard_ = -1;

@@ -4,6 +4,8 @@
 //
 // status: ok; limited (works in part); off (switched off by a setting); problem (something is wrong). It tells of the
 // connection that asks, of its copy of SQLite, and of the process.
+#include <cerrno>
+#include <cstring>
 #include <string>
 
 #include "allocator.hpp"
@@ -126,6 +128,11 @@ struct ChecksTable : OwnTable {
                       format_size(now.memory_budget_bytes) + " is more than the " + format_size(had) +
                           " that this process can have",
                       "warden_set('memory_budget', '25%')"});
+    } else if (had == 0) {
+      rows.push_back({"memory budget", "limited",
+                      format_size(now.memory_budget_bytes) +
+                          "; what memory this process can have is unknown: a share counts as one of 1 GiB",
+                      "mount /proc, or say a size: warden_set('memory_budget', '256MB')"});
     } else {
       rows.push_back(
           {"memory budget", "ok", format_size(now.memory_budget_bytes) + " of " + format_size(had), ""});
@@ -155,10 +162,19 @@ struct ChecksTable : OwnTable {
   void system(rows_type& rows, const Settings& now) const {
     Warden& warden = Warden::instance();
     const SystemReading reading = warden.read_system();
-    rows.push_back({"process memory", reading.rss_bytes ? "ok" : "limited",
-                    reading.rss_bytes ? "/proc/self/statm is read"
-                                      : "/proc/self/statm can't be read: resident memory is unknown",
-                    reading.rss_bytes ? "" : "mount /proc"});
+    if (reading.error != 0) {
+      const bool no_descriptors = reading.error == EMFILE || reading.error == ENFILE;
+      rows.push_back(
+          {"process memory", "problem",
+           "files below /proc or of the cgroup can't be read: " + std::string(std::strerror(reading.error)) +
+               "; what was known before stands",
+           no_descriptors ? "raise the limit of open files (ulimit -n), or see who leaves them open" : ""});
+    } else {
+      rows.push_back({"process memory", reading.rss_bytes ? "ok" : "limited",
+                      reading.rss_bytes ? "/proc/self/statm is read"
+                                        : "/proc/self/statm can't be read: resident memory is unknown",
+                      reading.rss_bytes ? "" : "mount /proc"});
+    }
     const std::string allocator = allocator_name();
     const bool known = read_allocator().known;
     rows.push_back(

@@ -54,12 +54,19 @@ check_links() {
 run_tests() {
   # Children of the test programs start threads after fork, and end without joining them.
   export TSAN_OPTIONS="die_after_fork=0 report_thread_leaks=0"
-  local suites=(release asan tsan)
+  local suites=(release asan tsan) endurance_seconds=''
   while (($#)); do
     case $1 in
       --fast) suites=(release) ;;
-      --long) export WARDEN_TEST_SECONDS=${WARDEN_TEST_SECONDS:-120} ;;
-      *) fail "./run test: unknown option $1 (there are --fast: the release build only, and --long: two minutes of each storm)" ;;
+      --long)
+        export WARDEN_TEST_SECONDS=${WARDEN_TEST_SECONDS:-120}
+        endurance_seconds=${WARDEN_ENDURANCE_SECONDS:-3600}
+        ;;
+      --endurance)
+        endurance_seconds=${WARDEN_ENDURANCE_SECONDS:-600}
+        suites=()
+        ;;
+      *) fail "./run test: unknown option $1 (there are --fast: the release build only, --long: two minutes of each storm and an hour of endurance, and --endurance: ten minutes of it alone)" ;;
     esac
     shift
   done
@@ -75,7 +82,7 @@ run_tests() {
       cmake_flags+=(-DWARDEN_BENCH=OFF -DWARDEN_DEMO=OFF)
     fi
     # The helpers and the job statistics have no threads: nothing for ThreadSanitizer to see.
-    local programs=(warden_unit warden_host_tests warden_fault_tests)
+    local programs=(warden_unit warden_host_tests warden_fault_tests warden_resource_tests)
     [[ $preset == tsan ]] || programs+=(warden_vtab_tests warden_job_tests warden_untrusted_tests)
     if [[ $preset == release ]]; then build "$preset"; else build "$preset" "${programs[@]}"; fi
     say "Testing ($preset)"
@@ -88,7 +95,10 @@ run_tests() {
     local beside=()
     [[ $preset == tsan ]] && beside=(--run_test=errors_beside_the_watchdog)
     counted "memory, interrupts and files that fail" "$dir"/tests/faults/warden_fault_tests --color_output=no "${beside[@]}"
+    counted "resources gone" "$dir"/tests/resources/warden_resource_tests --color_output=no
     if [[ $preset == release ]]; then
+      [[ -n $endurance_seconds ]] ||
+        counted "endurance (some seconds)" env -u WARDEN_TEST_SECONDS "$dir"/tests/endurance/warden_endurance --color_output=no
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
       gate "examples of the documents" tests/sql/run_examples.sh build/warden.so
       gate "the threat model and its tests" tests/untrusted/check_threat_model.sh
@@ -97,6 +107,12 @@ run_tests() {
       gate "clang-format" check_format
     fi
   done
+  if [[ -n $endurance_seconds ]]; then
+    cmake_flags=(-DWARDEN_WERROR=ON -DWARDEN_TESTS=ON)
+    build release warden_endurance
+    say "Endurance, $endurance_seconds s"
+    counted "endurance" env WARDEN_TEST_SECONDS="$endurance_seconds" build/tests/endurance/warden_endurance --color_output=no
+  fi
   echo
   echo "$tests_passed passed, $tests_failed failed"
   ((tests_failed == 0))

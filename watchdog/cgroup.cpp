@@ -150,11 +150,14 @@ std::string_view read_number(const Files& files, const std::string& path,
 
 }  // namespace
 
-void Cgroup::locate(const Files& files) {
+bool Cgroup::locate(const Files& files) {
+  const std::string groups = files.read_all("/proc/self/cgroup");
+  const std::string mounts = files.read_all("/proc/self/mountinfo");
+  if (groups.empty() || mounts.empty()) return false;
   Hierarchy unified;
   Hierarchy memory;
-  read_groups(files.read_all("/proc/self/cgroup"), unified, memory);
-  read_mounts(files.read_all("/proc/self/mountinfo"), unified, memory);
+  read_groups(groups, unified, memory);
+  read_mounts(mounts, unified, memory);
 
   Cgroup found;
   std::vector<std::string> unified_directories;
@@ -184,13 +187,16 @@ void Cgroup::locate(const Files& files) {
     if (files.exists(path.c_str())) found.pressure_path_ = std::move(path);
   }
   *this = std::move(found);
+  return true;
 }
 
-std::optional<std::int64_t> Cgroup::limit_bytes(const Files& files) const noexcept {
+std::optional<std::int64_t> Cgroup::limit_bytes(const Files& files, int& error) const noexcept {
   std::optional<std::int64_t> smallest;
   std::array<char, 64> buffer;
   for (const std::string& path : limit_paths_) {
-    const auto limit = parse_limit(read_number(files, path, buffer));
+    const std::string_view text = read_number(files, path, buffer);
+    if (text.data() == nullptr && error == 0) error = unreadable_error();
+    const auto limit = parse_limit(text);
     if (limit && (!smallest || *limit < *smallest)) smallest = limit;
   }
   return smallest;

@@ -2,7 +2,7 @@
 //
 //   Cgroup cgroup;
 //   cgroup.locate(files);                    // reads /proc/self/cgroup and mountinfo; allocates
-//   auto limit = cgroup.limit_bytes(files);  // allocation-free, for every tick
+//   auto limit = cgroup.limit_bytes(files, error);  // allocation-free, for every tick
 //
 // How the group is found. /proc/self/cgroup names it relative to the hierarchy's root as this cgroup
 // namespace sees it; /proc/self/mountinfo says where which part (its "root" field) of the hierarchy is
@@ -39,12 +39,14 @@ namespace warden {
 class Cgroup {
  public:
   /// Finds the group anew, e.g. after a service manager has moved the process. Allocates; throws
-  /// std::bad_alloc, and is then without effect. What cannot be found leaves an object that answers nothing.
-  void locate(const Files& files);
+  /// std::bad_alloc, and is then without effect. What cannot be found leaves an object that answers nothing. False where
+  /// /proc tells nothing (not mounted, no descriptors): what was found before stays.
+  bool locate(const Files& files);
 
   /// The smallest of memory.max and memory.high (v2) or memory.limit_in_bytes (v1) of this group and of every
-  /// group above it up to the mount, in bytes. Nothing if there is no limit. One read per file, 4 to 12 us.
-  std::optional<std::int64_t> limit_bytes(const Files& files) const noexcept;
+  /// group above it up to the mount, in bytes. Nothing if there is no limit. One read per file, 4 to 12 us. `error` is set
+  /// where a file is there and can't be read (unreadable_error): then there may be a lower limit.
+  std::optional<std::int64_t> limit_bytes(const Files& files, int& error) const noexcept;
 
   /// memory.current or memory.usage_in_bytes, in bytes (page cache included), of the group that this process
   /// is charged to: its own, or the nearest above it that has a memory controller. Nothing in the root group

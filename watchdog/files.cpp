@@ -52,6 +52,7 @@ bool Files::full_path(std::string_view path, std::span<char> out) const noexcept
 bool Files::read(const char* path, std::span<char> buffer, std::size_t& length) const noexcept {
   length = 0;
   std::array<char, kPathCapacity> full;
+  errno = ENAMETOOLONG;
   if (!full_path(path, full)) return false;
   const int fd = open_for_reading(full.data());
   if (fd < 0) return false;
@@ -100,6 +101,8 @@ bool Files::exists(const char* path) const noexcept {
   std::array<char, kPathCapacity> full;
   return full_path(path, full) && ::access(full.data(), F_OK) == 0;
 }
+
+int unreadable_error() noexcept { return errno == ENOENT || errno == ENOTDIR || errno == ENODEV ? 0 : errno; }
 
 std::optional<std::int64_t> parse_integer(std::string_view text) noexcept {
   std::size_t at = 0;

@@ -56,6 +56,10 @@ class Files {
   std::string root_;
 };
 
+/// After a read that failed: errno if the file may well be there, and could not be had for want of descriptors, memory or
+/// permission; 0 if it is not there.
+int unreadable_error() noexcept;
+
 /// The unsigned decimal integer that `text` begins with, after spaces and tabs. Nothing if there is none, if
 /// it runs into something that is not white space ("12x", "1.5"), or if it exceeds INT64_MAX.
 std::optional<std::int64_t> parse_integer(std::string_view text) noexcept;

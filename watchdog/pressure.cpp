@@ -196,6 +196,7 @@ void PressureWatch::open(const Files& files, const std::string& cgroup_pressure_
   }
   const char* why = open_psi(files, "/proc/pressure/memory", trigger);
   if (why == nullptr) return say({before, link, "watches /proc/pressure/memory"});
+  starved_ = request.watch == nullptr && (errno == EMFILE || errno == ENFILE || errno == ENOMEM);
   say({before, link, "not watched: ", why});
 }
 
@@ -216,6 +217,7 @@ void PressureWatch::close() noexcept {
   if (fd_ >= 0 && still_ours()) ::close(fd_);
   fd_ = -1;
   events_ = 0;
+  starved_ = false;
   say({"not watched: closed"});
 }
 
@@ -273,7 +275,10 @@ const char* PressureWatch::open_psi(const Files& files, const char* path,
   std::array<char, 512> text;  // two lines of about 60 bytes
   std::size_t length = 0;
   if (!files.exists(path)) return "the kernel offers no pressure file (PSI)";
-  if (!files.read(path, text, length)) return "the pressure file cannot be read";
+  if (!files.read(path, text, length)) {
+    return errno == EMFILE || errno == ENFILE ? std::strerror(errno) : "the pressure file cannot be read";
+  }
+  errno = 0;
   if (!parse_pressure({text.data(), length})) return "not a pressure file";
   std::array<char, kPathCapacity> full;
   if (!files.full_path(path, full)) return "the path is too long";

@@ -81,6 +81,10 @@ class PressureWatch {
   /// What to poll it for: POLLPRI or POLLIN; 0 without a descriptor.
   short events() const noexcept { return events_; }
 
+  /// True where nothing could be opened for want of descriptors or memory, and the environment asks for nothing: open() may
+  /// do better later.
+  bool wants_to_try_again() const noexcept { return starved_; }
+
   /// One sentence: what is watched, or why nothing is. Valid until the next call of open, consume or close.
   const char* status() const noexcept { return status_.data(); }
 
@@ -100,6 +104,7 @@ class PressureWatch {
   void say(std::initializer_list<std::string_view> parts) noexcept;
 
   int fd_ = -1;
+  bool starved_ = false;
   dev_t device_ = 0;  // of what fd_ was opened as
   ino_t inode_ = 0;
   short events_ = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <exception>
 #include <limits>
 #include <string_view>
@@ -33,8 +34,7 @@ Sampler::Sampler(Files files)
 
 bool Sampler::relocate() noexcept {
   try {
-    cgroup_.locate(files_);
-    return true;
+    return cgroup_.locate(files_);
   } catch (const std::exception&) {
     return false;
   }
@@ -44,6 +44,7 @@ ProcessReading Sampler::read_process() const noexcept {
   std::array<char, kStatmBytes> buffer;
   std::size_t length = 0;
   if (!files_.read("/proc/self/statm", buffer, length)) return {};
+  errno = ENOENT;  // what can't be understood is not there
   std::string_view text(buffer.data(), length);
   take_word(text);  // the whole address space
   const auto resident = parse_integer(take_word(text));
@@ -58,6 +59,7 @@ ProcessReading Sampler::read_process() const noexcept {
 SystemReading Sampler::read() const noexcept {
   SystemReading reading;
   const ProcessReading process = read_process();
+  if (!process.rss_bytes) reading.error = unreadable_error();
   reading.rss_bytes = process.rss_bytes;
   reading.rss_anonymous_bytes = process.rss_anonymous_bytes;
   reading.rss_file_bytes = process.rss_file_bytes;
@@ -68,9 +70,11 @@ SystemReading Sampler::read() const noexcept {
     const std::string_view text(buffer.data(), length);
     reading.physical_bytes = find_kilobytes(text, "MemTotal:");
     reading.available_bytes = find_kilobytes(text, "MemAvailable:");
+  } else if (reading.error == 0) {
+    reading.error = unreadable_error();
   }
 
-  reading.cgroup_limit_bytes = cgroup_.limit_bytes(files_);
+  reading.cgroup_limit_bytes = cgroup_.limit_bytes(files_, reading.error);
   reading.cgroup_current_bytes = cgroup_.current_bytes(files_);
   if (!cgroup_.pressure_path().empty())
     reading.pressure_ratio = read_pressure(cgroup_.pressure_path().c_str());

@@ -36,6 +36,7 @@ struct SystemReading {
   std::optional<std::int64_t> cgroup_limit_bytes;    ///< the smallest of this group's and of all above it
   std::optional<std::int64_t> cgroup_current_bytes;  ///< this group's use, page cache included
   std::optional<double> pressure_ratio;  ///< some avg10, 0 to 1: the cgroup's, or else the system's
+  int error = 0;                         ///< errno of a file that is there and could not be read; 0: none
   std::int64_t memory_limit_bytes = 0;   ///< the smaller of physical and cgroup limit; 0: unknown
 };
 
@@ -56,8 +57,8 @@ class Sampler {
   /// statm alone.
   ProcessReading read_process() const noexcept;
 
-  /// Finds the cgroup anew; for once a minute or so, and after fork. Allocates. False for want of memory:
-  /// then the cgroup found before stays in use.
+  /// Finds the cgroup anew; for once a minute or so, and after fork. Allocates. False for want of memory, or
+  /// where /proc tells nothing: then the cgroup found before stays in use.
   bool relocate() noexcept;
 
   const Cgroup& cgroup() const noexcept { return cgroup_; }

@@ -82,9 +82,11 @@ void Warden::settings_changed() {
 SystemReading Warden::read_system() noexcept {
   const std::lock_guard held(system_lock_);
   const SystemReading reading = sampler_.read();
-  // A process out of descriptors reads nothing: that is no reason to shrink its budget.
-  if (reading.memory_limit_bytes > 0)
-    memory_limit_.store(reading.memory_limit_bytes, std::memory_order_relaxed);
+  // A process out of descriptors reads nothing, or not the file that limits it: that is no reason to change its budget.
+  const std::int64_t found = reading.memory_limit_bytes;
+  const std::int64_t known = memory_limit_bytes();
+  if (found > 0 && (reading.error == 0 || known == 0 || found < known))
+    memory_limit_.store(found, std::memory_order_relaxed);
   return reading;
 }
 
@@ -103,9 +105,9 @@ std::string Warden::pressure_path() {
   return sampler_.cgroup().pressure_path();
 }
 
-void Warden::relocate() noexcept {
+bool Warden::relocate() noexcept {
   const std::lock_guard held(system_lock_);
-  sampler_.relocate();
+  return sampler_.relocate();
 }
 
 bool Warden::add_engine(Engine* engine) noexcept {
@@ -137,7 +139,7 @@ bool Warden::accounted() noexcept {
   return any;
 }
 
-void Warden::apply_limits(const Settings& now) noexcept {
+void Warden::apply_limits(const Settings& now, std::string_view reason) noexcept {
   int in_use = 0;
   each_engine([&](Engine& engine) { in_use += engine.connections > 0; });
   each_engine([&](Engine& engine) {
@@ -147,7 +149,7 @@ void Warden::apply_limits(const Settings& now) noexcept {
     if (now.dry_run || !engine.apply_limits(soft, hard)) return;
     Event event;
     event.action = Action::limit;
-    event.reason = "settings";
+    event.reason = reason;
     event.threshold_bytes = engine.soft_limit().value_or(kUnknown);
     event.measured_bytes = engine.memory_used().value_or(kUnknown);
     journal.record(event);

@@ -92,8 +92,8 @@ class Warden {
   std::string cgroup_directory();
   /// The cgroup's memory.pressure, or "". Throws std::bad_alloc.
   std::string pressure_path();
-  /// Finds the cgroup anew.
-  void relocate() noexcept;
+  /// Finds the cgroup anew; false where that can't be told now.
+  bool relocate() noexcept;
 
   /// To be held while copies of SQLite are looked for and added.
   std::mutex& engines_lock() noexcept { return engines_lock_; }
@@ -108,8 +108,9 @@ class Warden {
   std::int64_t sqlite_bytes() noexcept;
   /// True where some copy with open connections accounts for its memory.
   bool accounted() noexcept;
-  /// Puts the heap limits in force on every copy that has connections; the budget is shared out among them.
-  void apply_limits(const Settings& now) noexcept;
+  /// Puts the heap limits in force on every copy that has connections; the budget is shared out among them. The reason is
+  /// static text, for the row that tells of it.
+  void apply_limits(const Settings& now, std::string_view reason = "settings") noexcept;
 
   /// Memory was given back to malloc: the next look considers a trim.
   void note_freed() noexcept { freed_.store(true, std::memory_order_relaxed); }

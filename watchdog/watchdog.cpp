@@ -3,7 +3,9 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -20,6 +22,8 @@ namespace {
 constexpr std::int64_t kUnhurriedMs = 50;
 /// How often the cgroup is looked for anew: a service manager may move the process.
 constexpr std::int64_t kRelocateMs = 60'000;
+/// Between two rows about files that can't be read, while that lasts.
+constexpr std::int64_t kWarnAgainMs = 60'000;
 constexpr std::int64_t kSampleMs = 1000;
 /// How often what signals memory pressure is asked, however long the sleep: its own windows are 2 s.
 constexpr std::int64_t kPressureCheckMs = 500;
@@ -38,10 +42,14 @@ bool Watchdog::wanted() noexcept { return warden_.current().watchdog; }
 
 void Watchdog::starting() noexcept {
   // Here, since only the thread that starts it may read the environment.
+  const PressureRequest request = PressureRequest::from_environment();
+  const std::lock_guard held(tick_lock_);
+  watch_pressure(request);
+}
+
+void Watchdog::watch_pressure(PressureRequest request) noexcept {
   try {
-    const std::string path = warden_.pressure_path();
-    const std::lock_guard held(tick_lock_);
-    pressure_.open(warden_.files(), path, PressureRequest::from_environment());
+    pressure_.open(warden_.files(), warden_.pressure_path(), request);
   } catch (const std::bad_alloc&) {
     // Then nothing wakes the thread early; the ratio is still read at every look.
   }
@@ -91,7 +99,8 @@ std::int64_t Watchdog::tick() noexcept {
     next_ms = look();
     cancelled_one = std::exchange(cancelled_one_, false);
   }
-  if (cancelled_one) {
+  // A thread that could not be had is tried for again: a statement that runs may have a deadline.
+  if (cancelled_one || warden_.deadlines().start_error() != 0) {
     // Not while the lock is held: starting a thread takes its control lock, which comes first.
     warden_.deadlines().ensure_running();
     warden_.deadlines().wake(true);
@@ -103,13 +112,20 @@ std::int64_t Watchdog::look() noexcept {
   const std::int64_t now_ns = monotonic_ns();
   const std::int64_t now_ms = now_ns / 1'000'000;
   last_look_ns_.store(now_ns, std::memory_order_relaxed);
-  if (now_ms - last_relocated_ms_ >= kRelocateMs) {
-    if (last_relocated_ms_ != 0) warden_.relocate();
+  if (!located_ || now_ms - last_relocated_ms_ >= kRelocateMs) {
+    located_ = warden_.relocate();
     last_relocated_ms_ = now_ms;
   }
   const SystemReading system = warden_.read_system();
   const Settings settings = warden_.current();  // after the reading: a share is of the limit as it is now
-  warden_.apply_limits(settings);
+  const std::int64_t limit_bytes = warden_.memory_limit_bytes();
+  warden_.apply_limits(
+      settings, limit_bytes == std::exchange(last_limit_bytes_, limit_bytes) ? "settings" : "memory limit");
+  if (system.error != 0) {
+    warn_of_files(system.error, now_ms);
+  } else if (pressure_.wants_to_try_again()) {
+    watch_pressure({});
+  }
 
   Reading reading;
   reading.now_ms = now_ms;
@@ -185,6 +201,17 @@ void Watchdog::forget_dry_run() noexcept {
     c->asked_ns.store(0, std::memory_order_relaxed);
   }
   memory_.trim_pause_ms = 0;
+}
+
+void Watchdog::warn_of_files(int error, std::int64_t now_ms) noexcept {
+  if (warned_of_files_ms_ != 0 && now_ms - warned_of_files_ms_ < kWarnAgainMs) return;
+  warned_of_files_ms_ = now_ms;
+  std::array<char, 62> reason;
+  std::snprintf(reason.data(), reason.size(), "files can't be read: %s", std::strerror(error));
+  Event event;
+  event.action = Action::warn;
+  event.reason = reason.data();
+  warden_.journal.record(event);
 }
 
 void Watchdog::act(const Settings& settings, std::size_t decisions) noexcept {

@@ -44,8 +44,10 @@ class Watchdog final : public Worker {
   void ended() noexcept override;
   std::int64_t look() noexcept;  // tick(), with the lock held
   bool pressure_signalled() noexcept;
+  void watch_pressure(PressureRequest request) noexcept;
   void take_readings(std::int64_t now_ns, Reading& reading) noexcept;
   void forget_dry_run() noexcept;
+  void warn_of_files(int error, std::int64_t now_ms) noexcept;
   void weigh(std::int64_t now_ns, Reading& reading) noexcept;
   void cancel_heaviest(const Settings& settings, const Reading& reading) noexcept;
   void warn_of_idle_transactions(const Settings& settings) noexcept;
@@ -74,6 +76,9 @@ class Watchdog final : public Worker {
   std::int64_t held_back_bytes_ = -1;  // found in this look; -1 = not looked at
   std::int64_t last_sample_ms_ = 0;
   std::int64_t last_relocated_ms_ = 0;
+  bool located_ = false;                 // the cgroup was looked for, and /proc told
+  std::int64_t last_limit_bytes_ = 0;    // what this process could have, in the last look
+  std::int64_t warned_of_files_ms_ = 0;  // 0 = never
   Level last_level_ = Level::calm;
 };
 

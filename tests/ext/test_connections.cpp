@@ -173,6 +173,28 @@ BOOST_AUTO_TEST_CASE(connections_with_a_shared_cache_are_left_alone) {
   BOOST_TEST(row_of(db, "cache_bytes", a, id) == "NULL");
 }
 
+BOOST_AUTO_TEST_CASE(one_that_shares_a_cache_whose_second_connection_has_closed_is_left_alone_too) {
+  // A statement holds the shared cache's mutex while it runs: whoever measured another connection of that cache from
+  // within it would wait for itself, for ever. So in a child, which is ended then.
+  const TempDir dir;
+  const std::string shared = "file:" + dir.file("s.db") + "?cache=shared";
+  const int status = in_child([&] {
+    ::alarm(20);
+    const Db first(shared);
+    first.rows("CREATE TABLE x(y); INSERT INTO x VALUES(1)");
+    { const Db second(shared); }
+    const Db third(shared);
+    const std::string id = third.one("SELECT warden_connection_id()");
+    if (third.one("SELECT status FROM warden_checks WHERE \"check\" = 'this connection'") != "limited")
+      return 1;
+    return row_of(db, "cache_bytes", first, id) == "NULL" &&
+                   first.number("SELECT count(*) FROM x CROSS JOIN warden_connections") >= 3
+               ? 0
+               : 2;
+  });
+  BOOST_TEST(status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(one_row_is_looked_up_by_its_id) {
   const std::string id = db.one("SELECT warden_connection_id()");
   BOOST_TEST(db.number("SELECT count(*) FROM warden_connections WHERE connection_id = " + id) == 1);

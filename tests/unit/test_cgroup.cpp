@@ -13,6 +13,11 @@ using warden::test::FileTree;
 
 namespace {
 
+std::optional<std::int64_t> limit_of(const Cgroup& cgroup, const Files& files) {
+  int ignored = 0;
+  return cgroup.limit_bytes(files, ignored);
+}
+
 constexpr std::int64_t kMegabyte = 1'000'000;
 constexpr std::int64_t kNone = -1;
 
@@ -40,7 +45,7 @@ struct Fixture {
     cgroup.locate(Files(tree.root()));
     return cgroup;
   }
-  std::int64_t limit() const { return locate().limit_bytes(Files(tree.root())).value_or(kNone); }
+  std::int64_t limit() const { return limit_of(locate(), Files(tree.root())).value_or(kNone); }
   std::int64_t current() const { return locate().current_bytes(Files(tree.root())).value_or(kNone); }
 };
 
@@ -91,9 +96,9 @@ BOOST_AUTO_TEST_CASE(limit_is_read_anew_each_time_without_locating) {
   const Cgroup found = locate();
   const Files files(tree.root());
   tree.write("/sys/fs/cgroup/a/memory.max", "400000000\n");
-  BOOST_TEST(found.limit_bytes(files).value_or(kNone) == 400 * kMegabyte);
+  BOOST_TEST(limit_of(found, files).value_or(kNone) == 400 * kMegabyte);
   tree.remove("/sys/fs/cgroup/a");
-  BOOST_TEST(!found.limit_bytes(files).has_value());
+  BOOST_TEST(!limit_of(found, files).has_value());
   BOOST_TEST(!found.current_bytes(files).has_value());
 }
 
@@ -254,11 +259,38 @@ BOOST_AUTO_TEST_CASE(locating_again_forgets_the_old_group) {
   const Files files(tree.root());
   tree.write("/proc/self/cgroup", "0::/b\n");
   found.locate(files);
-  BOOST_TEST(found.limit_bytes(files).value_or(kNone) == 190 * kMegabyte);
-  tree.remove("/proc");
-  found.locate(files);
+  BOOST_TEST(limit_of(found, files).value_or(kNone) == 190 * kMegabyte);
+  self("garbage\n", "garbage\n");
+  BOOST_TEST(found.locate(files));
   BOOST_TEST(found.version() == 0);
-  BOOST_TEST(!found.limit_bytes(files).has_value());
+  BOOST_TEST(!limit_of(found, files).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(while_proc_tells_nothing_the_group_found_before_stays) {
+  self("0::/a\n", kV2Mount);
+  group("/sys/fs/cgroup/a", "180000000\n", "max\n");
+  Cgroup found = locate();
+  const Files files(tree.root());
+  tree.remove("/proc");  // as for a process without descriptors
+  BOOST_TEST(!found.locate(files));
+  BOOST_TEST(found.version() == 2);
+  BOOST_TEST(limit_of(found, files).value_or(kNone) == 180 * kMegabyte);
+}
+
+BOOST_AUTO_TEST_CASE(a_limit_that_is_there_and_cannot_be_read_is_told_from_none) {
+  self("0::/a\n", kV2Mount);
+  group("/sys/fs/cgroup/a", "180000000\n", "max\n");
+  const Cgroup found = locate();
+  const Files files(tree.root());
+  int error = 0;
+  BOOST_TEST(found.limit_bytes(files, error).value_or(kNone) == 180 * kMegabyte);
+  BOOST_TEST(error == 0);
+  tree.remove("/sys/fs/cgroup/a/memory.max");
+  BOOST_TEST(!found.limit_bytes(files, error).has_value());
+  BOOST_TEST(error == 0);  // not there: no limit
+  tree.make_directory("/sys/fs/cgroup/a/memory.max");
+  BOOST_TEST(!found.limit_bytes(files, error).has_value());
+  BOOST_TEST(error == EISDIR);  // there, and who knows
 }
 
 BOOST_AUTO_TEST_SUITE_END()
