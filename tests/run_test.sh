@@ -1,6 +1,6 @@
 # ./run test: sourced by ./run. Every quality gate, each in a build of its own; ends in "N passed, N failed".
 
-readonly kTestPackages=(clang-format)
+readonly kTestPackages=(clang-format clang libclang-rt-14-dev)
 tests_passed=0
 tests_failed=0
 
@@ -58,8 +58,8 @@ run_tests() {
   while (($#)); do
     case $1 in
       --fast) suites=(release) ;;
-      --long) export WARDEN_TEST_SECONDS=${WARDEN_TEST_SECONDS:-120} ;;
-      *) fail "./run test: unknown option $1 (there are --fast: the release build only, and --long: two minutes of each storm)" ;;
+      --long) export WARDEN_TEST_SECONDS=${WARDEN_TEST_SECONDS:-120} WARDEN_FUZZ_SECONDS=${WARDEN_FUZZ_SECONDS:-600} ;;
+      *) fail "./run test: unknown option $1 (there are --fast: the release build only, and --long: two minutes of each storm, ten of each fuzzer)" ;;
     esac
     shift
   done
@@ -91,6 +91,10 @@ run_tests() {
       gate "clang-format" check_format
     fi
   done
+  if ((${#suites[@]} > 1)); then
+    say "Fuzzing"
+    gate "fuzzers" tests/run_fuzz.sh
+  fi
   echo
   echo "$tests_passed passed, $tests_failed failed"
   ((tests_failed == 0))
