@@ -1,6 +1,6 @@
 # ./run test: sourced by ./run. Every quality gate, each in a build of its own; ends in "N passed, N failed".
 
-readonly kTestPackages=(clang-format)
+readonly kTestPackages=(clang-format clang libclang-rt-14-dev)
 tests_passed=0
 tests_failed=0
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "json_text.hpp"
+#include "utf8.hpp"
 
 namespace warden::jobs {
 namespace {
@@ -133,8 +134,16 @@ std::string JsonTree::path(const JsonNode& node) const {
 
 void JsonTree::refuse(const JsonNode& node, const std::string& problem) const {
   const auto colon = what_.rfind(": ");
-  throw vtab::error((colon == std::string::npos ? "" : what_.substr(0, colon + 2)) + path(node) + " " +
-                    problem);
+  const std::string said =
+      (colon == std::string::npos ? "" : what_.substr(0, colon + 2)) + path(node) + " " + problem;
+  // Keys and texts of the filter are cut at a byte, and may never have been UTF-8.
+  std::string shown;
+  for (std::size_t at = 0; at < said.size();) {
+    const std::size_t length = utf8_length(said, at);
+    shown += length > 0 ? std::string_view(said).substr(at, length) : kReplacement;
+    at += std::max<std::size_t>(length, 1);
+  }
+  throw vtab::error(shown);
 }
 
 void JsonTree::refuse_type(const JsonNode& node, std::string_view wanted) const {

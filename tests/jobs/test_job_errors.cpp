@@ -52,6 +52,13 @@ BOOST_AUTO_TEST_CASE(an_unknown_field_is_named_with_those_that_are_known) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_message_is_utf8_whatever_the_filter_is) {
+  const std::string invalid = db.error("SELECT job_count(CAST(x'7B22C322203A20317D' AS TEXT))");
+  BOOST_TEST(invalid.find("filter.\xEF\xBF\xBD is no field") != std::string::npos, invalid);
+  const std::string cut = db.error("SELECT job_count('{\"" + std::string(63, 'x') + "\xC3\xA9\": 1}')");
+  BOOST_TEST(cut.find("x\xEF\xBF\xBD is no field") != std::string::npos, cut);
+}
+
 BOOST_AUTO_TEST_CASE(each_field_names_the_type_that_it_wants) {
   for (const std::string field :
        {"jobId", "user", "project", "cluster", "subCluster", "partition", "jobName", "node"}) {
