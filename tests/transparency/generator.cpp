@@ -17,6 +17,9 @@ Script Generator::make() {
   begin();
   const std::size_t length = script_.steps.size() + 30 + below(30);
   while (script_.steps.size() < length) next();
+  for (const Step& step : script_.steps) {
+    if (step.text.find("wal") != std::string::npos) script_.uses_wal = true;
+  }
   return std::move(script_);
 }
 

@@ -89,6 +89,8 @@ void Generator::host_object() {
 void Generator::host_connection() {
   switch (below(10)) {
     case 0: {
+      // Enforcing settings reads the schema early: under limits that a schema can't be read with it would be read later, or never.
+      if (script_.mode == Mode::settings) return;
       Step& step = add(Do::limit, "limit");
       constexpr std::pair<int, const char*> kLimits[] = {{SQLITE_LIMIT_LENGTH, "700"},
                                                          {SQLITE_LIMIT_COLUMN, "4"},

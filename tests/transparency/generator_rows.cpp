@@ -4,7 +4,7 @@
 namespace warden::test {
 
 std::string Generator::returning(const Table& table) {
-  return one_in(4) ? " RETURNING " + one_of({"*", "a", "count(*) OVER ()", "typeof(b), "}) +
+  return one_in(4) ? " RETURNING " + one_of({"*", "a", "count(*) OVER ()", "typeof(b)"}) +
                          (one_in(2) ? ", " + expression(table, 1) : "")
                    : "";
 }

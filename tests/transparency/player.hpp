@@ -17,14 +17,14 @@ namespace warden::test {
 /// Plays one script in a directory of its own, and leaves the files there. One thread.
 class Player {
  public:
-  Player(Mode mode, std::string directory, Transcript& transcript);
+  Player(const Script& script, std::string directory, Transcript& transcript);
   ~Player();
   Player(const Player&) = delete;
   Player& operator=(const Player&) = delete;
 
   void play(int number, const Step& step);
-  /// Ends what is still open. With `by_content` the files are then replaced by what VACUUM INTO makes of them.
-  void end(bool by_content);
+  /// Ends what is still open. Where files are compared by content, they are then replaced by what VACUUM INTO makes of them.
+  void end();
 
  private:
   struct Open {
@@ -53,7 +53,8 @@ class Player {
   sqlite3_blob*& blob(const Step& step) { return blobs_[static_cast<std::size_t>(step.slot)]; }
   sqlite3_backup*& backup(const Step& step) { return backups_[static_cast<std::size_t>(step.slot)]; }
 
-  Mode mode_;
+  const Script& script_;
+  const Mode mode_ = script_.mode;
   std::string directory_;
   Transcript& transcript_;
   int last_ = SQLITE_OK;  // extended code of the step that is played

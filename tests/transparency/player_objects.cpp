@@ -65,6 +65,10 @@ bool Player::play_connection(const Step& step, Open& open) {
       return true;
     }
     case Do::hook:
+      // SQLite tells the end of a statement to whoever asks for it then, if anybody did when it began: here warden has.
+      for (sqlite3_stmt* each : statements_) {
+        if (step.text == "trace" && each != nullptr && sqlite3_db_handle(each) == db) sqlite3_reset(each);
+      }
       code("hook", db, open.callbacks.set_hook(step));
       return true;
     case Do::function:
@@ -118,7 +122,7 @@ bool Player::play_connection(const Step& step, Open& open) {
       unsigned char* bytes = sqlite3_serialize(db, step.text.c_str(), &size, 0);
       Digest digest;
       if (bytes != nullptr) digest.add(bytes, static_cast<std::size_t>(size));
-      if (!spills_at_other_times(mode_))
+      if (!spills_at_other_times(mode_) && !script_.uses_wal)
         transcript_.line("  serialized " + std::to_string(size) + " " + digest.text());
       sqlite3_free(bytes);
       return true;

@@ -24,6 +24,11 @@ const char* name_of(Mode mode) {
   return std::array{"trace", "progress", "limit", "settings"}[static_cast<std::size_t>(mode)];
 }
 
+void hide_change_counter(std::string& database) {
+  if (database.size() < 100) return;
+  for (const std::size_t at : {24U, 92U}) database.replace(at, 4, 4, '\0');
+}
+
 std::string text_of(const Step& step) {
   constexpr std::array kNames = {"open",         "close",
                                  "exec",         "run",

@@ -75,10 +75,16 @@ struct Script {
   /// SQLite leaves in the unused bytes of pages what its cache held (secure_delete is off somewhere, or pages are written
   /// early): files are compared after VACUUM INTO.
   bool files_by_content = false;
+  /// In WAL mode nobody needs the header's change counter, and SQLite counts on from where it last read page 1 ("might not be
+  /// incremented on each transaction"): it hangs on the cache, and so do the checksums of frames with page 1.
+  bool uses_wal = false;
 };
 
 inline constexpr int kConnections = 3;
 inline constexpr int kSlots = 6;
+
+/// Puts zeros for the change counter, and the number that says for which counter the header's size is valid.
+void hide_change_counter(std::string& database);
 
 /// One line, as a person would call it.
 std::string text_of(const Step& step);

@@ -102,14 +102,14 @@ void Stage::child(Mode mode, Warden warden, int requests, int answers) const {
                            nullptr);
       transcript.hide(directory_of(request.seed));
       {
-        Player player(mode, directory_of(request.seed), transcript);
+        Player player(script, directory_of(request.seed), transcript);
         if (kept.empty()) {
           for (std::size_t i = 0; i < script.steps.size(); ++i)
             player.play(static_cast<int>(i), script.steps[i]);
         } else {
           for (const std::uint32_t i : kept) player.play(static_cast<int>(i), script.steps.at(i));
         }
-        player.end(script.files_by_content);
+        player.end();
       }
       ::alarm(0);
       ++transcript.figures.scripts;
