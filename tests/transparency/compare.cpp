@@ -44,16 +44,20 @@ std::string first_difference(const std::string& a, const std::string& b) {
   std::istringstream left(a);
   std::istringstream right(b);
   std::string step, one, other;
-  for (;;) {
-    const bool has_one = static_cast<bool>(std::getline(left, one));
-    const bool has_other = static_cast<bool>(std::getline(right, other));
-    if (!has_one && !has_other) return "nothing";
-    if (!has_one) one = "(end)";
-    if (!has_other) other = "(end)";
-    if (one != other)
-      return "at step " + step + "\n  without warden: " + one + "\n  with warden:    " + other;
+  const auto next = [](std::istringstream& in) {
+    std::string line;
+    return std::getline(in, line) ? line : "(end)";
+  };
+  do {
+    one = next(left);
+    other = next(right);
     if (one.starts_with("#")) step = one;
-  }
+  } while (one == other && left);
+  // With the lines that follow: there the connection says why.
+  std::string text = "at step " + step;
+  for (int i = 0; i < 3; ++i, one = next(left), other = next(right))
+    text += "\n  without warden: " + one + "\n  with warden:    " + other;
+  return text;
 }
 
 class Pair {
