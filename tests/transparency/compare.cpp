@@ -193,8 +193,9 @@ Comparison compare(Mode mode, std::uint64_t first_seed, std::int64_t scripts, st
   } catch (const std::exception& e) {
     result.failure = e.what();
   }
-  if (!result.failure.empty()) result.failure = shrunk(mode, seed, directory, other, result.failure);
   std::error_code none;
+  std::filesystem::remove_all(directory, none);  // of a process that has ended early
+  if (!result.failure.empty()) result.failure = shrunk(mode, seed, directory, other, result.failure);
   std::filesystem::remove_all(directory, none);
   return result;
 }

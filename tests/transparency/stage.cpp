@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
@@ -86,7 +86,12 @@ Stage::~Stage() {
 
 void Stage::child(Mode mode, Warden warden, int requests, int answers) const {
   int status = 0;
+  for (const int fatal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM}) ::signal(fatal, SIG_DFL);  // not Boost's
   try {
+    // Seeded alike, both processes give their temporary files the same names: each in a directory of its own.
+    const std::string temporary = directory_ + "/temporary";
+    std::filesystem::create_directories(temporary);
+    ::setenv("SQLITE_TMPDIR", temporary.c_str(), 1);
     std::unique_ptr<BusyWarden> busy;
     if (warden == Warden::with) busy = std::make_unique<BusyWarden>(mode);
     if (warden == Warden::without && mode == Mode::limit) sqlite3_soft_heap_limit64(1);

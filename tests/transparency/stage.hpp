@@ -43,8 +43,9 @@ std::string scratch_directory();
 
 /// Compares two transcripts and the files of two directories: what differs first, in words; "" if nothing does. Adds to
 /// `bytes` the sizes of the files, and removes the directories.
-std::string difference(const std::string& without, const std::string& with, const std::string& directory_without,
-                       const std::string& directory_with, bool uses_wal, std::int64_t& bytes);
+std::string difference(const std::string& without, const std::string& with,
+                       const std::string& directory_without, const std::string& directory_with, bool uses_wal,
+                       std::int64_t& bytes);
 
 /// Plays scripts in both processes until `goes_on` says no, and compares.
 struct Comparison {
