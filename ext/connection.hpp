@@ -107,6 +107,7 @@ class SqliteConnection final : public Connection {
   void record_applied(bool done) noexcept;
   void find_shared_cache() noexcept;
   bool has_busy_statement() noexcept;
+  bool copies_pages() noexcept;
   void catch_up() noexcept;
   bool run_own(const char* sql) noexcept;
   bool has_temp_tables() noexcept;

@@ -1,4 +1,5 @@
 // The host as if warden were not there: its callbacks, its errors, its waiting, its own functions.
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 
 #include "host.hpp"
@@ -104,6 +105,35 @@ BOOST_AUTO_TEST_CASE(a_database_attached_with_a_shared_cache_makes_a_connection_
   BOOST_TEST(eventually([&] { return db.one("SELECT warden_release(" + id + ") IS NULL") == "0"; }));
   other.rows("ATTACH 'file:" + dir.file("s.db") + "?cache=shared' AS s");
   BOOST_TEST(db.one("SELECT warden_release(" + id + ") IS NULL") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_by_sqlite3_serialize_is_not_disturbed) {
+  // It reads the pages without the connection's mutex: a page dropped by another thread just then is read after its end.
+  const int status = in_child([this] {
+    make_table(dir.file("s.db"), 4);
+    const Db other(dir.file("s.db"));
+    const std::string id = other.one("SELECT warden_connection_id()");
+    std::atomic<bool> done{false};
+    std::atomic<int> releases{0};
+    std::thread releaser([&] {
+      const Db own;
+      while (!done) releases += own.one("SELECT warden_release(" + id + ") > 0") == "1" ? 1 : 0;
+    });
+    std::string first;
+    bool same = true;
+    for (int i = 0; i < 200 || (releases < 20 && i < 5000); ++i) {
+      sqlite3_int64 size = 0;
+      unsigned char* bytes = sqlite3_serialize(other.get(), "main", &size, 0);
+      const std::string copy(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+      sqlite3_free(bytes);
+      if (i == 0) first = copy;
+      same = same && copy == first && size > 4'000'000;
+    }
+    done = true;
+    releaser.join();
+    return same && releases >= 20 ? 0 : 1;
+  });
+  BOOST_TEST(status == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -86,7 +86,8 @@ Stage::~Stage() {
 
 void Stage::child(Mode mode, Warden warden, int requests, int answers) const {
   int status = 0;
-  for (const int fatal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM}) ::signal(fatal, SIG_DFL);  // not Boost's
+  for (const int fatal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM})
+    ::signal(fatal, SIG_DFL);  // not Boost's
   try {
     // Seeded alike, both processes give their temporary files the same names: each in a directory of its own.
     const std::string temporary = directory_ + "/temporary";
