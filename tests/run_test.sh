@@ -76,12 +76,13 @@ run_tests() {
     fi
     # The helpers and the job statistics have no threads: nothing for ThreadSanitizer to see.
     local programs=(warden_unit warden_host_tests)
-    [[ $preset == tsan ]] || programs+=(warden_vtab_tests warden_job_tests)
+    [[ $preset == tsan ]] || programs+=(warden_vtab_tests warden_job_tests warden_transparency_tests)
     if [[ $preset == release ]]; then build "$preset"; else build "$preset" "${programs[@]}"; fi
     say "Testing ($preset)"
     counted "the core" "$dir"/tests/warden_unit --color_output=no
     [[ $preset == tsan ]] || counted "the helpers" "$dir"/tests/warden_vtab_tests --color_output=no
     [[ $preset == tsan ]] || counted "the job statistics" "$dir"/tests/warden_job_tests --color_output=no
+    [[ $preset == tsan ]] || counted "a host with and without" "$dir"/tests/transparency/warden_transparency_tests --color_output=no
     counted "the extension in a host" "$dir"/tests/warden_host_tests --color_output=no
     if [[ $preset == release ]]; then
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so

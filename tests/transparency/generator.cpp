@@ -37,6 +37,7 @@ void Generator::begin() {
         .number = flags;
   }
   now_ = 0;
+  read_schema();
   if (one_in(4))
     add_sql("pragma page_size", "PRAGMA page_size = " + one_of({"512", "1024", "8192", "65536"}));
   if (one_in(5)) add_sql("pragma auto_vacuum", "PRAGMA auto_vacuum = " + one_of({"full", "incremental"}));
@@ -52,6 +53,12 @@ void Generator::begin() {
   for (std::size_t i = 0; i < 2 + below(2); ++i) create_table();
   insert();
   insert();
+}
+
+void Generator::read_schema() {
+  // Settings are enforced when a connection opens, and that reads the schema. Without it the first statement would, and a
+  // wrong one then fails with another code (SQLITE_SCHEMA for SQLITE_ERROR).
+  if (script_.mode == Mode::settings) add(Do::exec, "first look", "SELECT count(*) FROM sqlite_schema");
 }
 
 void Generator::next() {

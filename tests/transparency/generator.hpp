@@ -32,6 +32,7 @@ class Generator {
 
   // The mix.
   void begin();
+  void read_schema();
   void next();
   Step& add(Do what, const std::string& kind, const std::string& text = "");
   void add_sql(const std::string& kind, const std::string& sql);

@@ -135,6 +135,7 @@ void Generator::host_connection() {
       Step& step = add(Do::open, "open again", one_in(12) ? "<dir>/no/such/file" : "<dir>/main.db");
       step.number = SQLITE_OPEN_URI | SQLITE_OPEN_FULLMUTEX |
                     (one_in(6) ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+      read_schema();
       return;
     }
     case 8:
