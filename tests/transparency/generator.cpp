@@ -48,7 +48,9 @@ void Generator::begin() {
     add_sql("pragma secure_delete", "PRAGMA secure_delete = " + one_of({"off", "fast"}));
   }
   if (one_in(2)) add_sql("pragma foreign_keys", "PRAGMA foreign_keys = on");
-  if (one_in(3)) host_function();
+  for (int i = 0; i < 3; ++i) {
+    if (one_in(2)) host_function();
+  }
   if (one_in(3)) host_hook();
   for (std::size_t i = 0; i < 2 + below(2); ++i) create_table();
   insert();
