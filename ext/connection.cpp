@@ -1,5 +1,7 @@
 #include "connection.hpp"
 
+#include <string.h>
+
 #include <algorithm>
 
 #include "clock.hpp"
@@ -177,8 +179,19 @@ std::optional<std::int64_t> SqliteConnection::try_release() noexcept {
   const std::unique_lock use(handle_lock_, std::try_to_lock);
   if (!use.owns_lock() || !open_) return std::nullopt;
   const TriedMutex inside(api(), mutex_);
-  if (!inside) return std::nullopt;
+  if (!inside || copies_pages()) return std::nullopt;
   return own_give_back();
+}
+
+bool SqliteConnection::copies_pages() noexcept {
+  // sqlite3_serialize() reads one page after the other without the mutex, while this statement of its own is open. With the
+  // mutex held it can't begin meanwhile.
+  for (sqlite3_stmt* s = api()->next_stmt(db_, nullptr); s != nullptr; s = api()->next_stmt(db_, s)) {
+    const char* sql = api()->stmt_busy(s) != 0 ? api()->sql(s) : nullptr;
+    if (sql != nullptr && begins_with(sql, "PRAGMA") && ::strcasestr(sql, "page_count") != nullptr)
+      return true;
+  }
+  return false;
 }
 
 bool SqliteConnection::interrupt(std::int64_t seq, bool writers) noexcept {

@@ -91,6 +91,7 @@ class SqliteConnection final : public Connection {
 
   void began(sqlite3_stmt* statement, const char* sql) noexcept;
   void ended(sqlite3_stmt* statement, std::int64_t told_ns) noexcept;
+  void sweep(const sqlite3_stmt* ending, std::int64_t now_ns) noexcept;
   bool came_to_nothing(sqlite3_stmt* statement) noexcept;
   int count(sqlite3_stmt* statement, const Activity::Ended& run, std::int32_t vm_steps, std::int64_t now_ns,
             std::int64_t told_ns) noexcept;
@@ -110,6 +111,7 @@ class SqliteConnection final : public Connection {
   void record_applied(bool done) noexcept;
   void find_shared_cache() noexcept;
   bool has_busy_statement() noexcept;
+  bool copies_pages() noexcept;
   void catch_up() noexcept;
   bool run_own(const char* sql) noexcept;
   bool has_temp_tables() noexcept;
@@ -138,6 +140,7 @@ class SqliteConnection final : public Connection {
   bool unseen_beginning_ = true;   // hooks were taken while a statement ran: its beginning was not seen
   Hooks installed_ = Hooks::none;  // the slots that were filled; taken_ says what is heeded of them
   std::int64_t ended_before_ns_ = 0;
+  std::int64_t swept_ns_ = 0;
   std::int64_t held_at_end_ = -1;  // bytes of the cache when the last long statement ended
   bool stats_were_off_ = false;
   int unjudged_ =

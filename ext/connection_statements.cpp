@@ -31,6 +31,9 @@ constexpr std::int64_t kLongestPauseNs = 60'000'000'000;
 /// SQLite 3.31 to 3.54).
 constexpr std::int32_t kStepsToTransaction = 2;
 
+/// How often it is looked whether what seems to run around a statement still does.
+constexpr std::int64_t kSweepNs = 10'000'000;
+
 /// True for statements that read or write tables: among others the program of a PRAGMA can have as few steps.
 bool works_on_tables(const char* sql) noexcept {
   for (const char* word : {"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "REPLACE"}) {
@@ -68,6 +71,8 @@ StatementCounters SqliteConnection::counters(sqlite3_stmt* statement) const noex
 
 void SqliteConnection::began(sqlite3_stmt* statement, const char* sql) noexcept {
   const HotSettings& hot = warden_.hot;
+  if (activity.depth() > 0 && activity.deadline_ns() != 0 && !activity.suspended())
+    sweep(nullptr, monotonic_ns());
   Activity::Traits traits;
   const bool keeps_stats = hot.statement_stats.load(std::memory_order_relaxed);
   if (!keeps_stats) {
@@ -107,6 +112,19 @@ void SqliteConnection::began(sqlite3_stmt* statement, const char* sql) noexcept 
   activity.begin(statement, sql, monotonic_ns(), traits);
 }
 
+void SqliteConnection::sweep(const sqlite3_stmt* ending, std::int64_t now_ns) noexcept {
+  // SQLite does not tell the end of a statement that sqlite3_exec() gives up because its callback says so, and frees it. It
+  // must not count as running, or its deadline would hit a later one.
+  swept_ns_ = now_ns;
+  if (api()->next_stmt(db_, nullptr) == nullptr) return;  // not shown while the connection is being closed
+  activity.drop_ended(now_ns, [&](const void* statement) {
+    if (statement == ending) return false;
+    sqlite3_stmt* at = api()->next_stmt(db_, nullptr);
+    while (at != nullptr && at != statement) at = api()->next_stmt(db_, at);
+    return at == nullptr || api()->stmt_busy(at) == 0;
+  });
+}
+
 bool SqliteConnection::came_to_nothing(sqlite3_stmt* statement) noexcept {
   // Only where somebody can find out later whether anything still runs.
   return activity.runs_only(statement) && touchable() &&
@@ -121,6 +139,8 @@ void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noex
     activity.suspend(now_ns);
     return;
   }
+  if (activity.is_followed(statement) || (activity.depth() > 1 && now_ns - swept_ns_ > kSweepNs))
+    sweep(statement, now_ns);
   const Activity::Ended run = activity.end(statement, now_ns);
   const int slot = warden_.hot.statement_stats.load(std::memory_order_relaxed)
                        ? count(statement, run, vm_steps, now_ns, told_ns)

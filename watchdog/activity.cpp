@@ -68,6 +68,8 @@ void Activity::begin(const void* statement, const char* sql, std::int64_t now_ns
                      const Traits& traits) noexcept {
   if (const std::int64_t since_ns = suspended_ns_.load(std::memory_order_relaxed); since_ns != 0)
     forget(since_ns);
+  // One that runs can't begin: what seems to, at the same address, is over, and its end was not told.
+  if (depth_ > 0) drop_ended(now_ns, [&](const void* other) { return other == statement; });
   const std::uint64_t writes = traits.writes ? kWrites : 0;
   if (depth() > 0 && writes != 0) state_.fetch_or(writes, std::memory_order_relaxed);
   if (depth_ == kNearFrames && far_ == nullptr)
@@ -116,14 +118,18 @@ Activity::Ended Activity::end(const void* statement, std::int64_t now_ns) noexce
   }
   const Frame& of = frame(i);
   Ended ended{now_ns - of.started_ns, of.seq, false, of.sql, of.mark};
+  drop(i, now_ns);
+  ended.interrupted = interrupted_seq() == ended.statement_seq;
+  return ended;
+}
+
+void Activity::drop(int gap, std::int64_t now_ns) noexcept {
   --depth_;
   if (depth() == 0) {
     note_end(now_ns);
   } else {
-    close_up(i);
+    close_up(gap);
   }
-  ended.interrupted = interrupted_seq() == ended.statement_seq;
-  return ended;
 }
 
 void Activity::close_up(int gap) noexcept {

@@ -60,6 +60,14 @@ class Activity {
   /// A statement ended.
   Ended end(const void* statement, std::int64_t now_ns) noexcept;
 
+  /// Drops the statements that `has_ended` says are over although their end was not told. The own thread.
+  template <class F>
+  void drop_ended(std::int64_t now_ns, F&& has_ended) noexcept {
+    for (int i = depth_ - 1; i >= 0; --i) {  // the oldest last: what takes its place has been asked about
+      if (has_ended(frame(i).statement)) drop(i, now_ns);
+    }
+  }
+
   /// The attempt to run the one statement that runs came to nothing, and SQLite may go on with it without telling: it
   /// prepares anew what was made for an older schema, or is stepped again after SQLITE_BUSY. It counts as running until
   /// it ends, another begins, or somebody finds that nothing runs and calls forget().
@@ -68,6 +76,10 @@ class Activity {
   /// For the own thread: is this the only one that runs?
   bool runs_only(const void* statement) const noexcept {
     return depth_ == 1 && uncounted_ == 0 && near_[0].statement == statement;
+  }
+  /// For the own thread: is this the oldest of several that run?
+  bool is_followed(const void* statement) const noexcept {
+    return depth_ > 1 && near_[0].statement == statement;
   }
   /// For the own thread: of the oldest that runs, or of the last.
   StatementMark oldest_mark() const noexcept { return near_[0].mark; }
@@ -161,6 +173,7 @@ class Activity {
   /// Is this very text published already? Most statements run again and again: comparing costs a third of copying.
   bool holds(const char* sql) const noexcept;
   void note_end(std::int64_t now_ns) noexcept;
+  void drop(int gap, std::int64_t now_ns) noexcept;
   void close_up(int gap) noexcept;
   void leave_for(std::uint64_t next) noexcept;
   bool claim(std::int64_t seq, bool writers) noexcept;

@@ -1,4 +1,5 @@
 // The host as if warden were not there: its callbacks, its errors, its waiting, its own functions.
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 
 #include "host.hpp"
@@ -104,6 +105,78 @@ BOOST_AUTO_TEST_CASE(a_database_attached_with_a_shared_cache_makes_a_connection_
   BOOST_TEST(eventually([&] { return db.one("SELECT warden_release(" + id + ") IS NULL") == "0"; }));
   other.rows("ATTACH 'file:" + dir.file("s.db") + "?cache=shared' AS s");
   BOOST_TEST(db.one("SELECT warden_release(" + id + ") IS NULL") == "1");
+}
+
+namespace {
+/// sqlite3_exec that gives up at the first row.
+int give_up(sqlite3* host, const char* sql) {
+  const auto at_first = [](void*, int, char**, char**) { return 1; };
+  return sqlite3_exec(host, sql, at_first, nullptr, nullptr);
+}
+constexpr const char* kTwoRows = "SELECT 'given up' UNION ALL SELECT 2";
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(the_deadline_of_a_statement_that_was_given_up_hits_no_later_one) {
+  const Db other(dir.file("g.db"), SQLITE_OPEN_NOMUTEX);
+  other.rows("SELECT warden_timeout(100)");
+  BOOST_TEST(give_up(other.get(), kTwoRows) == SQLITE_ABORT);
+  other.rows("SELECT warden_timeout(0)");
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+  while (std::chrono::steady_clock::now() < until) {
+    BOOST_TEST(other.error("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) "
+                           "SELECT count(*) FROM n") == "");
+  }
+  BOOST_TEST(db.number("SELECT count(*) FROM warden_connections WHERE connection_id = " +
+                       other.one("SELECT warden_connection_id()") + " AND state = 'idle'") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_statement_that_was_given_up_is_not_shown_when_an_older_one_ends) {
+  // Its text is gone: AddressSanitizer sees who reads it.
+  const Db other(dir.file("g.db"), SQLITE_OPEN_NOMUTEX);
+  const std::string id = other.one("SELECT warden_connection_id()");
+  sqlite3_stmt* cursor = nullptr;
+  sqlite3_stmt* younger = nullptr;
+  sqlite3_prepare_v2(other.get(), "SELECT 'older' UNION ALL SELECT 2", -1, &cursor, nullptr);
+  sqlite3_prepare_v2(other.get(), "SELECT 'younger' UNION ALL SELECT 2", -1, &younger, nullptr);
+  sqlite3_step(cursor);
+  BOOST_TEST(give_up(other.get(), kTwoRows) == SQLITE_ABORT);
+  sqlite3_step(younger);
+  sqlite3_finalize(cursor);
+  BOOST_TEST(
+      db.one(
+          "SELECT state, sql LIKE 'SELECT%UNION ALL SELECT%' FROM warden_connections WHERE connection_id = " +
+          id) == "active|1");
+  sqlite3_finalize(younger);
+  BOOST_TEST(db.one("SELECT state FROM warden_connections WHERE connection_id = " + id) == "idle");
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_by_sqlite3_serialize_is_not_disturbed) {
+  // It reads the pages without the connection's mutex: a page dropped by another thread just then is read after its end.
+  const int status = in_child([this] {
+    make_table(dir.file("s.db"), 4);
+    const Db other(dir.file("s.db"));
+    const std::string id = other.one("SELECT warden_connection_id()");
+    std::atomic<bool> done{false};
+    std::atomic<int> releases{0};
+    std::thread releaser([&] {
+      const Db own;
+      while (!done) releases += own.one("SELECT warden_release(" + id + ") > 0") == "1" ? 1 : 0;
+    });
+    std::string first;
+    bool same = true;
+    for (int i = 0; i < 200 || (releases < 20 && i < 5000); ++i) {
+      sqlite3_int64 size = 0;
+      unsigned char* bytes = sqlite3_serialize(other.get(), "main", &size, 0);
+      const std::string copy(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+      sqlite3_free(bytes);
+      if (i == 0) first = copy;
+      same = same && copy == first && size > 4'000'000;
+    }
+    done = true;
+    releaser.join();
+    return same && releases >= 20 ? 0 : 1;
+  });
+  BOOST_TEST(status == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
