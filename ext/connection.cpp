@@ -85,6 +85,7 @@ void SqliteConnection::install(bool opening) {
 void SqliteConnection::on_close(void* self) noexcept {
   auto* connection = static_cast<SqliteConnection*>(self);
   const std::shared_ptr<SqliteConnection> last = std::move(connection->self_);
+  lock_order::holds_none("the end of a connection");
   connection->activity.forget(monotonic_ns());  // waits for who interrupts it just now
   {
     // Waits for a release by another thread to finish, at most; that thread holds the connection's mutex too, so where
@@ -118,7 +119,9 @@ namespace {
 class TriedMutex {
  public:
   TriedMutex(const Api* api, sqlite3_mutex* mutex) noexcept
-      : api_(api), mutex_(mutex != nullptr && api->mutex_try(mutex) == SQLITE_OK ? mutex : nullptr) {}
+      : api_(api), mutex_(mutex != nullptr && api->mutex_try(mutex) == SQLITE_OK ? mutex : nullptr) {
+    if (mutex_ != nullptr) held_.emplace(LockRank::sqlite);
+  }
   ~TriedMutex() {
     if (mutex_ != nullptr) api_->mutex_leave(mutex_);
   }
@@ -129,6 +132,7 @@ class TriedMutex {
  private:
   const Api* api_;
   sqlite3_mutex* mutex_;
+  std::optional<lock_order::Tried> held_;
 };
 
 }  // namespace

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -52,7 +51,7 @@ class Host final : public Engine {
   /// True once any two connections were found to share a cache.
   bool shares_caches() const noexcept { return shares_caches_.load(std::memory_order_relaxed); }
 
-  std::mutex& fork_lock() noexcept override { return lock_; }
+  Mutex& fork_lock() noexcept override { return lock_; }
 
  private:
   Host(const Api* api, int slot);
@@ -61,7 +60,7 @@ class Host final : public Engine {
   int slot_;
   Capabilities can_;
 
-  std::mutex lock_;                                      // a leaf; guards what follows
+  Mutex lock_{LockRank::engine};                         // guards what follows
   std::unordered_map<const void*, std::int64_t> files_;  // file object -> the last connection that opened it
   std::int64_t host_soft_ = 0;                           // what the host had set; 0 = none
   std::int64_t host_hard_ = 0;

@@ -19,7 +19,7 @@ std::atomic<std::int64_t> baseline_bytes{0};
 /// 500 000 scattered chunks (measured). So it is asked at most for a hundredth of the time.
 constexpr std::int64_t kAskCostFactor = 100;
 
-std::mutex allocator_lock;  // a leaf, only tried
+constinit Mutex allocator_lock{LockRank::allocator};  // only tried, but for fork()
 AllocatorReading last_reading;
 std::int64_t last_asked_ns = 0;
 std::int64_t last_cost_ns = 0;
@@ -37,7 +37,7 @@ AllocatorReading ask_allocator(bool now) noexcept {
 
 }  // namespace
 
-std::mutex& allocator_fork_lock() noexcept { return allocator_lock; }
+Mutex& allocator_fork_lock() noexcept { return allocator_lock; }
 
 namespace detail {
 

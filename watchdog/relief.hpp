@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string_view>
 
+#include "lock_order.hpp"
 #include "policy.hpp"
 #include "registry.hpp"
 
@@ -40,7 +40,7 @@ std::int64_t trim(Warden& warden, const Cause& cause, bool dry_run) noexcept;
 std::int64_t held_back(Warden& warden, std::int64_t least_bytes) noexcept;
 
 /// A leaf lock that must be free in a child after fork().
-std::mutex& allocator_fork_lock() noexcept;
+Mutex& allocator_fork_lock() noexcept;
 
 namespace detail {
 

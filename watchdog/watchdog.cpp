@@ -69,7 +69,7 @@ void Watchdog::sleep_until(std::int64_t until_ns) noexcept {
         woken_ = woken_urgently_ = false;
         return;
       }
-      wake_up_.wait_for(held, std::chrono::nanoseconds(std::min(left_ns, kPressureCheckMs * 1'000'000)));
+      sleep_lock_.wait_for(wake_up_, std::chrono::nanoseconds(std::min(left_ns, kPressureCheckMs * 1'000'000)));
     }
     if (pressure_signalled()) return;
   }
