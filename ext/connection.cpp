@@ -95,7 +95,7 @@ void SqliteConnection::on_close(void* self) noexcept {
   }
   connection->statements.close();
   Warden::instance().registry.remove(connection->id);
-  connection->host_.forget_file(connection->file_object_, connection->id);
+  connection->host_.forget_file(connection->file_object_);
   connection->host_.connections.fetch_sub(1);
 }
 
@@ -142,7 +142,7 @@ bool SqliteConnection::try_measure(Depth depth) noexcept {
   const std::unique_lock use(handle_lock_, std::try_to_lock);
   if (!use.owns_lock() || !open_) return false;
   const TriedMutex inside(api(), mutex_);
-  if (!inside) return false;
+  if (!inside || !touchable()) return false;  // it may have attached a shared cache just before
   catch_up();
   own_measure(depth);
   return true;
@@ -181,7 +181,7 @@ std::optional<std::int64_t> SqliteConnection::try_release() noexcept {
   const std::unique_lock use(handle_lock_, std::try_to_lock);
   if (!use.owns_lock() || !open_) return std::nullopt;
   const TriedMutex inside(api(), mutex_);
-  if (!inside) return std::nullopt;
+  if (!inside || !touchable()) return std::nullopt;
   return own_give_back();
 }
 
@@ -207,6 +207,11 @@ void SqliteConnection::own_measure(Depth depth) noexcept {
   const std::int64_t cache = status(SQLITE_DBSTATUS_CACHE_USED);
   publish(figures.cache_bytes, cache);
   if (cache < floor_bytes.load(std::memory_order_relaxed)) publish(floor_bytes, cache);
+  // SQLite reads the following without a lock on the cache, which others who share it may be using.
+  if (shares_cache()) {
+    figures.sampled_ns.store(monotonic_ns(), std::memory_order_relaxed);
+    return;
+  }
   // Use of the cache that no statement explains: no hook is in place, or SQLite did not tell it (a statement prepared
   // anew after a change of the schema, or stepped again after SQLITE_BUSY).
   const std::int64_t traffic = status(SQLITE_DBSTATUS_CACHE_HIT) + status(SQLITE_DBSTATUS_CACHE_MISS);

@@ -39,6 +39,7 @@ void SqliteConnection::heed(const char* sql) noexcept {
   if (begins_with(sql, "ATTACH") && (host_.shares_caches() || ::strcasestr(sql, "cache=shared") != nullptr ||
                                      ::strpbrk(sql, "?@$") != nullptr || ::strstr(sql, " :") != nullptr)) {
     shared_cache_.store(true);
+    host_.note_shared_cache();
   }
 }
 

@@ -137,20 +137,21 @@ bool Host::apply_limits(std::int64_t soft_bytes, std::int64_t hard_bytes) noexce
 std::int64_t Host::note_file(const void* object, std::int64_t connection_id) noexcept {
   const std::lock_guard held(lock_);
   try {
-    auto& last = files_[object];
-    const std::int64_t other = std::exchange(last, connection_id);
-    if (other != 0) shares_caches_.store(true, std::memory_order_relaxed);
+    Sharers& sharers = files_[object];
+    const std::int64_t other = std::exchange(sharers.last, connection_id);
+    if (++sharers.count == 1) return 0;
+    shares_caches_.store(true, std::memory_order_relaxed);
     return other;
   } catch (const std::bad_alloc&) {
     return 0;
   }
 }
 
-void Host::forget_file(const void* object, std::int64_t connection_id) noexcept {
+void Host::forget_file(const void* object) noexcept {
   const std::lock_guard held(lock_);
-  // Of two that share, the later one stands for both: a third is found only while that one is open, and shares with it.
+  // Not before the last: one that opens later shares with those that are still open, whoever of them was the latest.
   const auto found = files_.find(object);
-  if (found != files_.end() && found->second == connection_id) files_.erase(found);
+  if (found != files_.end() && --found->second.count == 0) files_.erase(found);
 }
 
 }  // namespace warden::ext

@@ -45,11 +45,13 @@ class Host final : public Engine {
   /// True where the host itself set a soft limit lower than ours, which therefore stands.
   bool host_set_soft_limit() const noexcept { return host_soft_stands_.load(std::memory_order_relaxed); }
 
-  /// A connection has this file object open: the id of another that has it too (they share a cache), or 0.
+  /// A connection has this file object open: the id of the one that opened it before (they share a cache), or 0. That may
+  /// have closed; then those that are still open are known to share.
   std::int64_t note_file(const void* object, std::int64_t connection_id) noexcept;
-  void forget_file(const void* object, std::int64_t connection_id) noexcept;
-  /// True once any two connections were found to share a cache.
+  void forget_file(const void* object) noexcept;
+  /// True once any two connections were found to share a cache, or one asked to.
   bool shares_caches() const noexcept { return shares_caches_.load(std::memory_order_relaxed); }
+  void note_shared_cache() noexcept { shares_caches_.store(true, std::memory_order_relaxed); }
 
   Mutex& fork_lock() noexcept override { return lock_; }
 
@@ -60,9 +62,13 @@ class Host final : public Engine {
   int slot_;
   Capabilities can_;
 
-  Mutex lock_{LockRank::engine};                         // guards what follows
-  std::unordered_map<const void*, std::int64_t> files_;  // file object -> the last connection that opened it
-  std::int64_t host_soft_ = 0;                           // what the host had set; 0 = none
+  Mutex lock_{LockRank::engine};  // guards what follows
+  struct Sharers {
+    std::int64_t last = 0;  // the connection that opened it last, which may have closed
+    int count = 0;
+  };
+  std::unordered_map<const void*, Sharers> files_;  // by file object
+  std::int64_t host_soft_ = 0;                      // what the host had set; 0 = none
   std::int64_t host_hard_ = 0;
   std::int64_t our_soft_ = -1;  // what we set last; -1 = nothing
   std::int64_t our_hard_ = -1;

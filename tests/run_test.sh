@@ -53,7 +53,7 @@ check_links() {
 
 run_tests() {
   # Children of the test programs start threads after fork, and end without joining them.
-  export TSAN_OPTIONS="die_after_fork=0 report_thread_leaks=0"
+  export TSAN_OPTIONS="die_after_fork=0 report_thread_leaks=0 detect_deadlocks=1 second_deadlock_stack=1"
   local suites=(release asan tsan)
   while (($#)); do
     case $1 in
@@ -75,7 +75,7 @@ run_tests() {
       cmake_flags+=(-DWARDEN_BENCH=OFF -DWARDEN_DEMO=OFF)
     fi
     # The helpers and the job statistics have no threads: nothing for ThreadSanitizer to see.
-    local programs=(warden_unit warden_host_tests)
+    local programs=(warden_unit warden_host_tests warden_race_tests)
     [[ $preset == tsan ]] || programs+=(warden_vtab_tests warden_job_tests)
     if [[ $preset == release ]]; then build "$preset"; else build "$preset" "${programs[@]}"; fi
     say "Testing ($preset)"
@@ -83,6 +83,7 @@ run_tests() {
     [[ $preset == tsan ]] || counted "the helpers" "$dir"/tests/warden_vtab_tests --color_output=no
     [[ $preset == tsan ]] || counted "the job statistics" "$dir"/tests/warden_job_tests --color_output=no
     counted "the extension in a host" "$dir"/tests/warden_host_tests --color_output=no
+    counted "threads against each other" "$dir"/tests/races/warden_race_tests --color_output=no
     if [[ $preset == release ]]; then
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
       gate "examples of the documents" tests/sql/run_examples.sh build/warden.so
