@@ -142,7 +142,7 @@ bool SqliteConnection::try_measure(Depth depth) noexcept {
   const std::unique_lock use(handle_lock_, std::try_to_lock);
   if (!use.owns_lock() || !open_) return false;
   const TriedMutex inside(api(), mutex_);
-  if (!inside || !touchable()) return false;  // it may have attached a shared cache just before
+  if (!inside || !may_be_entered()) return false;
   catch_up();
   own_measure(depth);
   return true;
@@ -181,7 +181,7 @@ std::optional<std::int64_t> SqliteConnection::try_release() noexcept {
   const std::unique_lock use(handle_lock_, std::try_to_lock);
   if (!use.owns_lock() || !open_) return std::nullopt;
   const TriedMutex inside(api(), mutex_);
-  if (!inside || !touchable()) return std::nullopt;
+  if (!inside || !may_be_entered()) return std::nullopt;
   return own_give_back();
 }
 

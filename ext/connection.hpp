@@ -41,19 +41,11 @@ class SqliteConnection final : public Connection {
   sqlite3* db() const noexcept { return db_; }  // the connection's own thread only
   bool serialized() const noexcept { return mutex_ != nullptr; }
   bool shares_cache() const noexcept { return shared_cache_.load(std::memory_order_relaxed); }
-  /// The same, or nobody would know: where caches are shared in this process and no hook tells of an ATTACH.
-  bool may_share_cache() const noexcept {
-    return shares_cache() ||
-           (host_.shares_caches() &&
-            (taken_.load(std::memory_order_relaxed) == Hooks::none || lost_.load(std::memory_order_relaxed)));
-  }
   /// "none", "trace", "trace+progress", or "lost": the host took the slot for itself.
   const char* hooks() const noexcept;
 
   bool accounted() const noexcept override { return host_.can().accounting && host_.can().mutexes; }
-  bool touchable() const noexcept override {
-    return serialized() && !may_share_cache() && host_.can().mutexes;
-  }
+  bool touchable() const noexcept override { return serialized() && !shares_cache() && host_.can().mutexes; }
   bool try_measure(Depth depth) noexcept override;
   std::optional<std::int64_t> try_release() noexcept override;
   Inside look_inside() noexcept override;
@@ -115,6 +107,7 @@ class SqliteConnection final : public Connection {
   bool may_apply_after(sqlite3_stmt* statement) noexcept;
   void record_applied(bool done) noexcept;
   void find_shared_cache() noexcept;
+  bool may_be_entered() noexcept;
   bool has_busy_statement() noexcept;
   void catch_up() noexcept;
   bool run_own(const char* sql) noexcept;
