@@ -89,6 +89,7 @@ inline thread_local std::array<std::uint32_t, kRanks> held_here{};
 [[noreturn]] inline void violated(const char* what, const char* wanted, Rank held) noexcept {
   std::fprintf(stderr, "warden: order of locks: %s \"%s\" while \"%s\" is held (watchdog/lock_order.hpp)\n",
                what, wanted, name_of(held));
+  std::fflush(stderr);  // a host may have put it into a file
   std::abort();
 }
 
@@ -158,7 +159,7 @@ class Mutex {
     } else {
       point();
       while (!mutex_.try_lock()) {
-        if (!must_wait()) ::std::abort();
+        if (!must_wait()) std::abort();
       }
     }
     took(rank_);

@@ -150,10 +150,10 @@ void Storm::judge() {
 
 std::int64_t Storm::found(std::size_t owner, Home home) {
   // Deadlines and cancellations go on: it is asked until there is an answer.
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < 100; ++i) {
     try {
       const Db db(name_of(home));
-      sqlite3_busy_timeout(db.get(), 10'000);
+      sqlite3_busy_timeout(db.get(), 1000);
       return db.number("SELECT count(*) FROM owned WHERE owner = " + std::to_string(owner));
     } catch (const SqlError& e) {
       if (e.code != SQLITE_INTERRUPT && e.code != SQLITE_BUSY && e.code != SQLITE_LOCKED) throw;

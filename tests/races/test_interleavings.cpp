@@ -117,7 +117,7 @@ struct Round {
 }  // namespace
 
 BOOST_FIXTURE_TEST_CASE(a_cancellation_hits_the_statement_that_is_meant_in_every_order, Round) {
-  run({&Round::live, &Round::cancel_it}, 3, 1500);
+  run({&Round::live, &Round::cancel_it}, 6, 1500);
 }
 
 BOOST_FIXTURE_TEST_CASE(two_who_cancel_and_one_who_closes, Round) {
