@@ -87,6 +87,7 @@ void SqliteConnection::install(bool opening) {
 void SqliteConnection::on_close(void* self) noexcept {
   auto* connection = static_cast<SqliteConnection*>(self);
   const std::shared_ptr<SqliteConnection> last = std::move(connection->self_);
+  lock_order::holds_none("the end of a connection");
   connection->activity.forget(monotonic_ns());  // waits for who interrupts it just now
   {
     // Waits for a release by another thread to finish, at most; that thread holds the connection's mutex too, so where
@@ -120,7 +121,9 @@ namespace {
 class TriedMutex {
  public:
   TriedMutex(const Api* api, sqlite3_mutex* mutex) noexcept
-      : api_(api), mutex_(mutex != nullptr && api->mutex_try(mutex) == SQLITE_OK ? mutex : nullptr) {}
+      : api_(api), mutex_(mutex != nullptr && api->mutex_try(mutex) == SQLITE_OK ? mutex : nullptr) {
+    if (mutex_ != nullptr) held_.emplace(LockRank::sqlite);
+  }
   ~TriedMutex() {
     if (mutex_ != nullptr) api_->mutex_leave(mutex_);
   }
@@ -131,6 +134,7 @@ class TriedMutex {
  private:
   const Api* api_;
   sqlite3_mutex* mutex_;
+  std::optional<lock_order::Tried> held_;
 };
 
 }  // namespace
@@ -140,7 +144,7 @@ bool SqliteConnection::try_measure(Depth depth) noexcept {
   const std::unique_lock use(handle_lock_, std::try_to_lock);
   if (!use.owns_lock() || !open_) return false;
   const TriedMutex inside(api(), mutex_);
-  if (!inside) return false;
+  if (!inside || !may_be_entered()) return false;
   catch_up();
   own_measure(depth);
   return true;
@@ -179,7 +183,7 @@ std::optional<std::int64_t> SqliteConnection::try_release() noexcept {
   const std::unique_lock use(handle_lock_, std::try_to_lock);
   if (!use.owns_lock() || !open_) return std::nullopt;
   const TriedMutex inside(api(), mutex_);
-  if (!inside || copies_pages()) return std::nullopt;
+  if (!inside || !may_be_entered() || copies_pages()) return std::nullopt;
   return own_give_back();
 }
 
@@ -216,6 +220,11 @@ void SqliteConnection::own_measure(Depth depth) noexcept {
   const std::int64_t cache = status(SQLITE_DBSTATUS_CACHE_USED);
   publish(figures.cache_bytes, cache);
   if (cache < floor_bytes.load(std::memory_order_relaxed)) publish(floor_bytes, cache);
+  // SQLite reads the following without a lock on the cache, which others who share it may be using.
+  if (shares_cache()) {
+    figures.sampled_ns.store(monotonic_ns(), std::memory_order_relaxed);
+    return;
+  }
   // Use of the cache that no statement explains: no hook is in place, or SQLite did not tell it (a statement prepared
   // anew after a change of the schema, or stepped again after SQLITE_BUSY).
   const std::int64_t traffic = status(SQLITE_DBSTATUS_CACHE_HIT) + status(SQLITE_DBSTATUS_CACHE_MISS);

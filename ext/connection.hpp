@@ -13,7 +13,8 @@
 //    is called while a statement that runs is kept from ending (Activity::interrupt), and so is the connection.
 //
 // Order of locks: the connection's mutex is SQLite's own and may be held by whoever calls us; the destructor then takes
-// handle_lock_. Nobody who holds handle_lock_ waits for the connection's mutex, so there is no cycle.
+// handle_lock_. Nobody who holds handle_lock_ waits for the connection's mutex, so there is no cycle. Wherever SQLite calls
+// us none of our locks is held (checked by lock_order::holds_none), so none is held when SQLite waits for its own.
 #pragma once
 
 #include <memory>
@@ -110,6 +111,7 @@ class SqliteConnection final : public Connection {
   bool may_apply_after(sqlite3_stmt* statement) noexcept;
   void record_applied(bool done) noexcept;
   void find_shared_cache() noexcept;
+  bool may_be_entered() noexcept;
   bool has_busy_statement() noexcept;
   bool copies_pages() noexcept;
   void catch_up() noexcept;
@@ -123,7 +125,7 @@ class SqliteConnection final : public Connection {
   sqlite3_mutex* mutex_;
   std::atomic<const void*> file_object_{nullptr};  // SQLite's, to be compared only
   std::shared_ptr<SqliteConnection> self_;         // until it closes
-  std::mutex handle_lock_;                         // other threads' use of db_ against its end
+  Mutex handle_lock_{LockRank::handle};            // other threads' use of db_ against its end
   bool open_ = true;                               // guarded by handle_lock_
   std::atomic<bool> shared_cache_{false};
   std::atomic<Hooks> taken_{Hooks::none};

@@ -12,6 +12,8 @@ namespace {
 /// Virtual machine instructions between two calls of the progress handler: 3 % on operation-bound statements, nothing
 /// on scans (measured); more often costs more and gains nothing.
 constexpr int kProgressInstructions = 1000;
+/// The first SQLite with sqlite3_db_name().
+constexpr int kTellsNames = 3'039'000;
 /// A pragma that fails this often is given up.
 constexpr int kApplyAttempts = 8;
 
@@ -39,6 +41,7 @@ void SqliteConnection::heed(const char* sql) noexcept {
   if (begins_with(sql, "ATTACH") && (host_.shares_caches() || ::strcasestr(sql, "cache=shared") != nullptr ||
                                      ::strpbrk(sql, "?@$") != nullptr || ::strstr(sql, " :") != nullptr)) {
     shared_cache_.store(true);
+    host_.note_shared_cache();
   }
 }
 
@@ -152,6 +155,16 @@ void SqliteConnection::record_applied(bool done) noexcept {
   event.label = label();
   event.reason = done ? "settings" : "could not be applied yet";
   Warden::instance().journal.record(event);
+}
+
+bool SqliteConnection::may_be_entered() noexcept {
+  // For who has its mutex. It may have attached a shared cache just before; and where no hook tells of that, one that has
+  // attached anything counts as one that has, if caches are shared in this process. (Older ones don't tell.)
+  if (shares_cache()) return false;
+  if (!host_.shares_caches()) return true;
+  if (taken_.load(std::memory_order_relaxed) != Hooks::none && !lost_.load(std::memory_order_relaxed))
+    return true;
+  return host_.can().version_number >= kTellsNames && api()->db_name(db_, 2) == nullptr;
 }
 
 void SqliteConnection::find_shared_cache() noexcept {

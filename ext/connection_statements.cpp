@@ -53,6 +53,7 @@ bool ends_transactions(const char* sql) noexcept {
 }  // namespace
 
 int SqliteConnection::on_trace(unsigned what, void* self, void* statement, void* detail) noexcept {
+  lock_order::holds_none("a trace callback");
   auto& connection = *static_cast<SqliteConnection*>(self);
   if (connection.internal_ || connection.taken_.load(std::memory_order_relaxed) == Hooks::none) return 0;
   if (what == SQLITE_TRACE_STMT) {
@@ -255,6 +256,7 @@ bool SqliteConnection::end_release_is_due(const Settings& now, std::int64_t now_
 }
 
 int SqliteConnection::on_progress(void* self) noexcept {
+  lock_order::holds_none("a progress handler");
   auto& connection = *static_cast<SqliteConnection*>(self);
   if (connection.internal_ || connection.taken_.load(std::memory_order_relaxed) != Hooks::trace_and_progress)
     return 0;
@@ -288,6 +290,7 @@ void SqliteConnection::progress() noexcept {
 }
 
 void SqliteConnection::own_call() noexcept {
+  lock_order::holds_none("a function or table of warden's");
   if (!internal_ && activity.depth() == 0 && taken_.load(std::memory_order_relaxed) != Hooks::none &&
       !unseen_beginning_ && !runs_again()) {
     // A statement runs, and its beginning was not told: the host has put its own trace callback in our place.

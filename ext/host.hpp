@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -50,10 +49,11 @@ class Host final : public Engine {
   /// they share a cache), 0 if nobody has, -1 if that can't be told for want of memory; then it is not to be forgotten.
   std::int64_t note_file(const void* object, std::int64_t connection_id) noexcept;
   void forget_file(const void* object) noexcept;
-  /// True once any two connections were found to share a cache.
+  /// True once any two connections were found to share a cache, or one asked to.
   bool shares_caches() const noexcept { return shares_caches_.load(std::memory_order_relaxed); }
+  void note_shared_cache() noexcept { shares_caches_.store(true, std::memory_order_relaxed); }
 
-  std::mutex& fork_lock() noexcept override { return lock_; }
+  Mutex& fork_lock() noexcept override { return lock_; }
 
  private:
   Host(const Api* api, int slot);
@@ -62,7 +62,7 @@ class Host final : public Engine {
   int slot_;
   Capabilities can_;
 
-  std::mutex lock_;  // a leaf; guards what follows
+  Mutex lock_{LockRank::engine};  // guards what follows
   struct Opened {
     std::int64_t last_id = 0;  // the connection that opened it last
     int connections = 0;       // that have it open

@@ -75,7 +75,7 @@ struct MemoryTable : OwnTable {
     rows.push_back(
         {"unaccounted", rest, {}, {}, "the rest of sqlite: sorters, in-memory and virtual tables"});
     rows.push_back({"allocator_free",
-                    held_back(warden, 0),
+                    held_back(warden, 0).bytes,
                     {},
                     now.trim_above_bytes,
                     "freed, but kept resident by malloc; a trim gives it back"});

@@ -53,7 +53,7 @@ check_links() {
 
 run_tests() {
   # Children of the test programs start threads after fork, and end without joining them.
-  export TSAN_OPTIONS="die_after_fork=0 report_thread_leaks=0"
+  export TSAN_OPTIONS="die_after_fork=0 report_thread_leaks=0 detect_deadlocks=1 second_deadlock_stack=1"
   local suites=(release asan tsan) endurance_seconds=''
   while (($#)); do
     case $1 in
@@ -82,8 +82,8 @@ run_tests() {
       cmake_flags+=(-DWARDEN_BENCH=OFF -DWARDEN_DEMO=OFF)
     fi
     # The helpers and the job statistics have no threads: nothing for ThreadSanitizer to see.
-    local programs=(warden_unit warden_host_tests warden_fault_tests warden_resource_tests)
-    [[ $preset == tsan ]] || programs+=(warden_vtab_tests warden_job_tests warden_untrusted_tests)
+    local programs=(warden_unit warden_host_tests warden_race_tests warden_fault_tests warden_resource_tests)
+    [[ $preset == tsan ]] || programs+=(warden_vtab_tests warden_job_tests warden_untrusted_tests warden_transparency_tests)
     if [[ $preset == release ]]; then build "$preset"; else build "$preset" "${programs[@]}"; fi
     say "Testing ($preset)"
     counted "the core" "$dir"/tests/warden_unit --color_output=no
@@ -96,6 +96,7 @@ run_tests() {
     [[ $preset == tsan ]] && beside=(--run_test=errors_beside_the_watchdog)
     counted "memory, interrupts and files that fail" "$dir"/tests/faults/warden_fault_tests --color_output=no "${beside[@]}"
     counted "resources gone" "$dir"/tests/resources/warden_resource_tests --color_output=no
+    counted "threads against each other" "$dir"/tests/races/warden_race_tests --color_output=no
     if [[ $preset == release ]]; then
       [[ -n $endurance_seconds ]] ||
         counted "endurance (some seconds)" env -u WARDEN_TEST_SECONDS "$dir"/tests/endurance/warden_endurance --color_output=no

@@ -100,6 +100,7 @@ void Activity::begin(const void* statement, const char* sql, std::int64_t now_ns
   } else {
     publish(frame);
   }
+  lock_order::point();
   // Nothing ran, so nobody can hold a claim: no exchange is needed.
   state_.store(static_cast<std::uint64_t>(frame.seq) << kSeqShift | kRunning | writes,
                std::memory_order_release);
@@ -171,14 +172,18 @@ void Activity::set_in_transaction(bool open) noexcept {
 }
 
 void Activity::leave_for(std::uint64_t next) noexcept {
+  lock_order::point();
   const std::uint64_t before = state_.exchange(next, std::memory_order_acq_rel);
   if ((before & kClaimed) == 0) return;
   // It is being interrupted at this moment. The interrupt must come before the next statement can begin.
   const auto seq = static_cast<std::int64_t>(before >> kSeqShift);
-  while (unclaimed_seq_.load(std::memory_order_acquire) != seq) ::sched_yield();
+  while (unclaimed_seq_.load(std::memory_order_acquire) != seq) {
+    if (!lock_order::must_wait()) ::sched_yield();
+  }
 }
 
 bool Activity::claim(std::int64_t seq, bool writers) noexcept {
+  lock_order::point();
   std::uint64_t state = state_.load(std::memory_order_acquire);
   do {
     if (static_cast<std::int64_t>(state >> kSeqShift) != seq || (state & kRunning) == 0) return false;
@@ -188,6 +193,7 @@ bool Activity::claim(std::int64_t seq, bool writers) noexcept {
 }
 
 void Activity::unclaim(std::int64_t seq) noexcept {
+  lock_order::point();
   std::uint64_t state = state_.load(std::memory_order_acquire);
   while (static_cast<std::int64_t>(state >> kSeqShift) == seq && (state & kClaimed) != 0) {
     if (state_.compare_exchange_weak(state, state & ~kClaimed, std::memory_order_acq_rel)) return;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string_view>
 
+#include "lock_order.hpp"
 #include "statement_counters.hpp"
 
 namespace warden {
@@ -131,8 +132,12 @@ class Activity {
   template <class F>
   bool interrupt(std::int64_t seq, bool writers, F&& f) noexcept {
     if (!claim(seq, writers)) return false;
-    interrupted_seq_.store(seq, std::memory_order_relaxed);
-    f();
+    {
+      const lock_order::Tried nothing_may_be_waited_for(LockRank::interrupting);
+      interrupted_seq_.store(seq, std::memory_order_relaxed);
+      lock_order::point();
+      f();
+    }
     unclaim(seq);
     return true;
   }

@@ -14,6 +14,13 @@ inline std::int64_t monotonic_ns() noexcept {
   return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
 }
 
+/// CPU time of the calling thread, nanoseconds.
+inline std::int64_t thread_cpu_ns() noexcept {
+  timespec t{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
 /// Unix time in milliseconds: for people to read, never to measure with.
 inline std::int64_t wall_ms() noexcept {
   timespec t{};

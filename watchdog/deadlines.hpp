@@ -11,7 +11,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <string>
 
 #include "worker.hpp"
@@ -24,7 +23,8 @@ class Warden;
 /// See above, and Worker. It starts when the first statement has a deadline, or was cancelled.
 class Deadlines final : public Worker {
  public:
-  explicit Deadlines(Warden& warden) : Worker("warden-deadline"), warden_(warden) {}
+  explicit Deadlines(Warden& warden)
+      : Worker("warden-deadline", LockRank::deadlines_thread), warden_(warden) {}
   ~Deadlines() override { stop_for_good(); }
 
   /// What a statement that begins now on this connection may take, nanoseconds; 0 = no deadline.
@@ -34,7 +34,7 @@ class Deadlines final : public Worker {
   std::int64_t look(std::int64_t now_ns) noexcept;
 
   /// Held through a look, so that fork() waits for it: the child inherits no lock of SQLite held by this thread.
-  std::mutex& look_lock() noexcept { return look_lock_; }
+  Mutex& look_lock() noexcept { return look_lock_; }
 
   /// A sentence for warden_checks. Throws std::bad_alloc.
   std::string status();
@@ -49,7 +49,7 @@ class Deadlines final : public Worker {
   bool may_interrupt(Connection& connection, std::int64_t seq) noexcept;
 
   Warden& warden_;
-  std::mutex look_lock_;
+  Mutex look_lock_{LockRank::deadlines_look};
   std::atomic<std::int64_t> cancelled_{0};
   std::atomic<std::int64_t> latest_by_ns_{0};
 };

@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include "lock_order.hpp"
 #include "text.hpp"
 
 namespace warden {
@@ -146,10 +146,10 @@ class Journal {
   }
   std::size_t events_recorded() const noexcept;
 
-  std::mutex& fork_lock() noexcept { return lock_; }
+  Mutex& fork_lock() noexcept { return lock_; }
 
  private:
-  mutable std::mutex lock_;
+  mutable Mutex lock_{LockRank::journal};
   Ring<Event> events_;
   Ring<Sample> samples_;
 };

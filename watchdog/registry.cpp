@@ -102,10 +102,8 @@ std::shared_ptr<Connection> Registry::find_handle(const void* handle) const noex
 
 void Registry::lock_for_fork() noexcept {
   lock_.lock();
-  for (const auto& connection : connections_) {
-    connection->statements.fork_lock().lock();
-    connection->text_lock_.lock();
-  }
+  for (const auto& connection : connections_) connection->statements.fork_lock().lock_another();
+  for (const auto& connection : connections_) connection->text_lock_.lock_another();
 }
 
 void Registry::unlock_after_fork() noexcept {

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -12,6 +11,7 @@
 
 #include "activity.hpp"
 #include "cancellation.hpp"
+#include "lock_order.hpp"
 #include "statements.hpp"
 #include "text.hpp"
 
@@ -118,12 +118,12 @@ class Connection {
   std::int64_t last_used_ns() const noexcept;
 
   std::atomic<std::uint32_t> asked_{0};
-  mutable std::mutex text_lock_;  // a leaf: guards the two texts while they are copied
+  mutable Mutex text_lock_{LockRank::texts};  // guards the two texts while they are copied
   FixedText<62> label_;
   FixedText<62> ask_reason_;
 };
 
-/// The open connections, in the order of their ids. Thread-safe; the lock is a leaf, held to find or copy a pointer.
+/// The open connections, in the order of their ids. Thread-safe; the lock is held to find or copy a pointer.
 class Registry {
  public:
   /// An id that was never given before in this process.
@@ -147,7 +147,7 @@ class Registry {
  private:
   std::vector<std::shared_ptr<Connection>>::const_iterator at_or_after(std::int64_t id) const noexcept;
 
-  mutable std::mutex lock_;
+  mutable Mutex lock_{LockRank::registry};
   std::vector<std::shared_ptr<Connection>> connections_;  // sorted by id
   std::unordered_map<const void*, std::shared_ptr<Connection>> handles_;
   std::atomic<int> unaccounted_{0};

@@ -16,28 +16,34 @@ namespace {
 std::atomic<std::int64_t> baseline_bytes{0};
 
 /// malloc's answer is a walk along its free lists with its locks held: 0.2 us for a compact heap, up to 220 ms for
-/// 500 000 scattered chunks (measured). So it is asked at most for a hundredth of the time.
+/// 500 000 scattered chunks (measured). So it is asked at most for a hundredth of the time. CPU time: that of a walk in
+/// which the thread had to wait for its turn would keep malloc from being asked for long.
 constexpr std::int64_t kAskCostFactor = 100;
 
-std::mutex allocator_lock;  // a leaf, only tried
+constinit Mutex allocator_lock{LockRank::allocator};  // only tried, but for fork()
 AllocatorReading last_reading;
 std::int64_t last_asked_ns = 0;
 std::int64_t last_cost_ns = 0;
 
-AllocatorReading ask_allocator(bool now) noexcept {
+struct Answer {
+  AllocatorReading reading;
+  bool fresh = false;
+};
+
+Answer ask_allocator(bool now) noexcept {
   const std::unique_lock held(allocator_lock, std::try_to_lock);
   if (!held.owns_lock()) return {};
-  const std::int64_t began_ns = monotonic_ns();
-  if (!now && began_ns - last_asked_ns < kAskCostFactor * last_cost_ns) return last_reading;
+  if (!now && monotonic_ns() - last_asked_ns < kAskCostFactor * last_cost_ns) return {last_reading, false};
+  const std::int64_t began_ns = thread_cpu_ns();
   last_reading = read_allocator();
+  last_cost_ns = thread_cpu_ns() - began_ns;
   last_asked_ns = monotonic_ns();
-  last_cost_ns = last_asked_ns - began_ns;
-  return last_reading;
+  return {last_reading, true};
 }
 
 }  // namespace
 
-std::mutex& allocator_fork_lock() noexcept { return allocator_lock; }
+Mutex& allocator_fork_lock() noexcept { return allocator_lock; }
 
 namespace detail {
 
@@ -100,11 +106,12 @@ std::optional<std::int64_t> release(Warden& warden, Connection& connection, cons
   return std::nullopt;
 }
 
-std::int64_t held_back(Warden& warden, std::int64_t least_bytes) noexcept {
+HeldBack held_back(Warden& warden, std::int64_t least_bytes) noexcept {
   const std::int64_t anonymous = warden.read_process().rss_anonymous_bytes.value_or(0);
   const std::int64_t baseline = baseline_bytes.load(std::memory_order_relaxed);
-  if (anonymous - warden.sqlite_bytes() - baseline <= least_bytes) return 0;
-  return held_back_bytes(ask_allocator(false), anonymous, baseline);
+  if (anonymous - warden.sqlite_bytes() - baseline <= least_bytes) return {};
+  const Answer now = ask_allocator(false);
+  return {held_back_bytes(now.reading, anonymous, baseline), now.fresh};
 }
 
 std::int64_t trim(Warden& warden, const Cause& cause, bool dry_run) noexcept {
@@ -115,10 +122,13 @@ std::int64_t trim(Warden& warden, const Cause& cause, bool dry_run) noexcept {
   }
   trim_allocator();
   const std::int64_t returned = record.done(false);
-  const AllocatorReading now = ask_allocator(true);
+  const AllocatorReading now = ask_allocator(true).reading;
   if (now.known) {
     const std::int64_t anonymous = warden.read_process().rss_anonymous_bytes.value_or(0);
-    baseline_bytes.store(std::max<std::int64_t>(0, anonymous - now.in_use_bytes - now.mapped_bytes),
+    // What SQLite has freed meanwhile, after its thread or another's cancelled statement, may have come too late for this
+    // trim: it is malloc's all the same, and the next trim's.
+    const std::int64_t late = std::max<std::int64_t>(0, record.sqlite_before() - warden.sqlite_bytes());
+    baseline_bytes.store(std::max<std::int64_t>(0, anonymous - now.in_use_bytes - now.mapped_bytes - late),
                          std::memory_order_relaxed);
   }
   return returned;

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string_view>
 
+#include "lock_order.hpp"
 #include "policy.hpp"
 #include "registry.hpp"
 
@@ -34,13 +34,19 @@ std::int64_t release_own(Warden& warden, Connection& connection, const Cause& ca
 /// malloc may wait meanwhile.
 std::int64_t trim(Warden& warden, const Cause& cause, bool dry_run) noexcept;
 
+/// What malloc plausibly holds back, and whether that is so now.
+struct HeldBack {
+  std::int64_t bytes = 0;
+  bool fresh = true;  // false: malloc could not be asked again yet, or another asks it just now
+};
+
 /// What malloc plausibly holds back, resident and free; 0 where it does not tell, and where resident memory shows that
 /// it can't be more than `least_bytes`. An upper bound: what lies between live blocks can't be given back. Any thread;
-/// malloc is asked rarely enough that its walk costs at most 1 % of the time, so the answer may be old.
-std::int64_t held_back(Warden& warden, std::int64_t least_bytes) noexcept;
+/// malloc is asked rarely enough that its walk costs at most 1 % of the time, so the answer may be old, and says so.
+HeldBack held_back(Warden& warden, std::int64_t least_bytes) noexcept;
 
 /// A leaf lock that must be free in a child after fork().
-std::mutex& allocator_fork_lock() noexcept;
+Mutex& allocator_fork_lock() noexcept;
 
 namespace detail {
 
@@ -50,7 +56,7 @@ class Record {
   Record(Warden& warden, Action action, const Connection* connection, const Cause& cause) noexcept;
   /// Writes the row; bytes that resident memory fell by.
   std::int64_t done(bool dry_run) noexcept;
-  std::int64_t rss_before() const noexcept { return event_.rss_before_bytes; }
+  std::int64_t sqlite_before() const noexcept { return event_.sqlite_before_bytes; }
 
  private:
   Warden& warden_;

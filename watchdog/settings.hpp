@@ -8,7 +8,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "lock_order.hpp"
 #include "units.hpp"
 
 namespace warden {
@@ -116,12 +116,12 @@ class SettingsStore {
   /// Grows with every change: who caches resolved numbers looks at it.
   std::uint64_t generation() const noexcept { return generation_.load(std::memory_order_acquire); }
 
-  std::mutex& fork_lock() noexcept { return lock_; }
+  Mutex& fork_lock() noexcept { return lock_; }
 
  private:
   void store(std::size_t position, std::string_view text, SettingSource source);
 
-  mutable std::mutex lock_;  // a leaf: nothing else is locked while it is held
+  mutable Mutex lock_{LockRank::settings};
   std::vector<Entry> entries_;
   std::vector<Entry> initial_;  // after the environment was read: what restore() goes back to
   std::vector<std::string> refused_;

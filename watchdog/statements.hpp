@@ -15,12 +15,12 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "lock_order.hpp"
 #include "statement_counters.hpp"
 
 namespace warden {
@@ -65,7 +65,7 @@ struct Shape {
 };
 
 /// All shapes of the process, at most as many as the setting says; the least used make room: those with the fewest calls,
-/// not counting what slots hold, since a slot brings its shape back with all it had. Thread-safe; the lock is a leaf.
+/// not counting what slots hold, since a slot brings its shape back with all it had. Thread-safe.
 class StatementStore {
  public:
   /// The shape of a text, made if need be. Throws std::bad_alloc.
@@ -94,12 +94,12 @@ class StatementStore {
     for (const auto& [fingerprint, shape] : shapes_) take(shape, shape->totals);
   }
 
-  std::mutex& fork_lock() noexcept { return lock_; }
+  Mutex& fork_lock() noexcept { return lock_; }
 
  private:
   void make_room(std::size_t most) noexcept;
 
-  mutable std::mutex lock_;
+  mutable Mutex lock_{LockRank::statements};
   std::unordered_map<std::uint64_t, std::shared_ptr<Shape>> shapes_;
   std::size_t most_ = 1000;
   std::int64_t left_ = 0;
@@ -187,7 +187,7 @@ class StatementSlots {
     }
   }
 
-  std::mutex& fork_lock() noexcept { return lock_; }
+  Mutex& fork_lock() noexcept { return lock_; }
 
  private:
   /// All counters are read at least after so many runs, however quiet.
@@ -239,8 +239,7 @@ class StatementSlots {
   void give_up(Slot& slot) noexcept;
 
   StatementStore* store_ = nullptr;
-  mutable std::mutex
-      lock_;  // before the store's; taken by the own thread only where slots are made or given up
+  mutable Mutex lock_{LockRank::slots};  // taken by the own thread only where slots are made or given up
   std::vector<Key> keys_;
   int last_ = -1;
 };

@@ -19,7 +19,7 @@ std::atomic<Warden*> the_warden{nullptr};
 
 Warden& Warden::instance() {
   if (Warden* made = the_warden.load(std::memory_order_acquire)) return *made;
-  static std::mutex lock;
+  static constinit Mutex lock(LockRank::instance);
   const std::lock_guard held(lock);
   if (Warden* made = the_warden.load(std::memory_order_acquire)) return *made;
   // Who starts a setuid program chooses its environment, and must not choose how it works.
@@ -171,7 +171,7 @@ void Warden::before_fork() noexcept {
   journal.fork_lock().lock();
   allocator_fork_lock().lock();
   engines_at_fork_ = engines_count_.load(std::memory_order_acquire);
-  for (std::size_t i = 0; i < engines_at_fork_; ++i) engines_[i]->fork_lock().lock();
+  for (std::size_t i = 0; i < engines_at_fork_; ++i) engines_[i]->fork_lock().lock_another();
   watchdog_.lock_sleep_for_fork();
   deadlines_.lock_sleep_for_fork();
 }

@@ -1,11 +1,7 @@
 // The warden of a process: its parts, put together once, and what is common to all of them.
 //
-// Order of locks, outermost first. Nobody takes one to the left while holding one to the right, and nothing of the
-// host's is waited for while any of them is held:
-//
-//   Worker::control  ->  Watchdog::tick, Deadlines::look  ->  Warden::cancel  ->  a connection's handle lock  ->
-//   Warden::taking, a connection's statement slots  ->  { Warden::system, Warden::resolved, SettingsStore, Registry, Journal, StatementStore, Worker::sleep, a
-//   connection's texts }: leaves, held to copy
+// The order of locks is that of LockRank (lock_order.hpp), which builds with assertions check. Nothing of the host's is waited
+// for while any of them is held.
 //
 // The end of a statement that is being interrupted waits for Warden::cancel, and for the one interrupting (Activity).
 #pragma once
@@ -14,11 +10,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 
 #include "deadlines.hpp"
 #include "journal.hpp"
+#include "lock_order.hpp"
 #include "registry.hpp"
 #include "sampler.hpp"
 #include "settings.hpp"
@@ -44,8 +40,8 @@ class Engine {
   virtual bool apply_limits(std::int64_t soft_bytes, std::int64_t hard_bytes) noexcept = 0;
   /// The soft limit in force; 0 = none, empty = unknown.
   virtual std::optional<std::int64_t> soft_limit() noexcept = 0;
-  /// A leaf lock that must be free in a child after fork().
-  virtual std::mutex& fork_lock() noexcept = 0;
+  /// A lock that must be free in a child after fork().
+  virtual Mutex& fork_lock() noexcept = 0;
 
   std::atomic<int> connections{0};
 };
@@ -96,7 +92,7 @@ class Warden {
   bool relocate() noexcept;
 
   /// To be held while copies of SQLite are looked for and added.
-  std::mutex& engines_lock() noexcept { return engines_lock_; }
+  Mutex& engines_lock() noexcept { return engines_lock_; }
   /// False for the ninth.
   bool add_engine(Engine* engine) noexcept;
   /// Calls f(Engine&) for each.
@@ -117,7 +113,7 @@ class Warden {
   std::atomic<bool>& freed() noexcept { return freed_; }
 
   /// Held while a statement is interrupted and that is recorded.
-  std::mutex& cancel_lock() noexcept { return cancel_lock_; }
+  Mutex& cancel_lock() noexcept { return cancel_lock_; }
 
   Watchdog& watchdog() noexcept { return watchdog_; }
   Deadlines& deadlines() noexcept { return deadlines_; }
@@ -132,22 +128,22 @@ class Warden {
  private:
   Settings take_settings();
 
-  std::mutex system_lock_;  // guards sampler_ against relocate()
+  Mutex system_lock_{LockRank::system};  // guards sampler_ against relocate()
   Sampler sampler_;
   std::atomic<std::int64_t> memory_limit_{0};
 
-  std::mutex resolved_lock_;
+  Mutex resolved_lock_{LockRank::resolved};
   Settings resolved_;
   std::uint64_t resolved_generation_ = 0;
   std::int64_t resolved_limit_ = -1;
 
-  std::mutex engines_lock_;  // outermost: nothing is held when it is taken
+  Mutex engines_lock_{LockRank::engines};
   std::array<Engine*, kMostEngines> engines_{};
   std::atomic<std::size_t> engines_count_{0};
   std::size_t engines_at_fork_ = 0;
   std::atomic<bool> freed_{false};
-  std::mutex cancel_lock_;
-  std::mutex taking_lock_;  // while settings are taken up
+  Mutex cancel_lock_{LockRank::cancel};
+  Mutex taking_lock_{LockRank::taking};  // while settings are taken up
   Watchdog watchdog_;
   Deadlines deadlines_;
 };

@@ -77,7 +77,8 @@ void Watchdog::sleep_until(std::int64_t until_ns) noexcept {
         woken_ = woken_urgently_ = false;
         return;
       }
-      wake_up_.wait_for(held, std::chrono::nanoseconds(std::min(left_ns, kPressureCheckMs * 1'000'000)));
+      sleep_lock_.wait_for(wake_up_,
+                           std::chrono::nanoseconds(std::min(left_ns, kPressureCheckMs * 1'000'000)));
     }
     if (pressure_signalled()) return;
   }
@@ -241,8 +242,13 @@ void Watchdog::trim_if_due(const Settings& in_force, Reading& reading) noexcept 
     return;
   }
   warden_.freed().store(false, std::memory_order_relaxed);
-  reading.held_back_bytes = held_back(warden_, settings.trim_above_bytes);
-  held_back_bytes_ = reading.held_back_bytes;
+  const HeldBack held = held_back(warden_, settings.trim_above_bytes);
+  reading.held_back_bytes = held_back_bytes_ = held.bytes;
+  if (!held.fresh && settings.trim != TrimMode::always && !wants_trim(settings, reading, memory_)) {
+    // An answer from before something was freed does not tell that nothing is held back: it is asked for again.
+    warden_.note_freed();
+    return;
+  }
   if (!wants_trim(settings, reading, memory_)) {
     reading.freed = false;
     return;

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -20,7 +19,7 @@ class Warden;
 /// nothing (its lists grow with the number of connections, between ticks) and waits for nothing of the host's.
 class Watchdog final : public Worker {
  public:
-  explicit Watchdog(Warden& warden) : Worker("warden"), warden_(warden) {}
+  explicit Watchdog(Warden& warden) : Worker("warden", LockRank::watchdog_thread), warden_(warden) {}
   ~Watchdog() override { stop_for_good(); }  // ends the thread; the process's own is never destroyed
 
   /// One look and what follows from it, on the caller's thread; milliseconds until the next. What the thread does, for
@@ -62,7 +61,7 @@ class Watchdog final : public Worker {
   std::atomic<std::uint64_t> looks_{0};
   std::atomic<std::int64_t> last_look_ns_{0};
 
-  std::mutex tick_lock_;  // held through a look; guards what follows
+  Mutex tick_lock_{LockRank::tick};  // held through a look; guards what follows
   PolicyMemory memory_;
   std::vector<ConnectionReading> connections_;
   std::vector<Decision> decisions_;

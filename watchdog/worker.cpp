@@ -74,7 +74,7 @@ void Worker::run() noexcept {
 void Worker::sleep_until(std::int64_t until_ns) noexcept {
   std::unique_lock held(sleep_lock_);
   for (std::int64_t left_ns; !stopping() && !woken_ && (left_ns = until_ns - monotonic_ns()) > 0;) {
-    wake_up_.wait_for(held, std::chrono::nanoseconds(left_ns));
+    sleep_lock_.wait_for(wake_up_, std::chrono::nanoseconds(left_ns));
   }
   woken_ = woken_urgently_ = false;
 }

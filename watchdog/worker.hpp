@@ -6,7 +6,8 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <mutex>
+
+#include "lock_order.hpp"
 
 namespace warden {
 
@@ -16,8 +17,8 @@ namespace warden {
 /// own destructor (stop_for_good); the process's own workers are never destroyed.
 class Worker {
  public:
-  /// `name`: at most 15 characters, static.
-  explicit Worker(const char* name) noexcept : name_(name) {}
+  /// `name`: at most 15 characters, static. `rank`: of the lock for starting and ending the thread.
+  Worker(const char* name, LockRank rank) noexcept : name_(name), control_lock_(rank) {}
   virtual ~Worker() = default;
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -38,7 +39,7 @@ class Worker {
 
   // Around fork(): control before all other locks, sleep after them, since it may be woken under any.
   void lock_control_for_fork() noexcept { control_lock_.lock(); }
-  void lock_sleep_for_fork() noexcept { sleep_lock_.lock(); }
+  void lock_sleep_for_fork() noexcept { sleep_lock_.lock_another(); }
   void unlock_sleep_after_fork(bool in_child) noexcept;
   void unlock_control_after_fork() noexcept { control_lock_.unlock(); }
 
@@ -58,7 +59,7 @@ class Worker {
 
   // What the thread sleeps on. Not a descriptor: a host may close every number it does not know, and a write to ours
   // would then go to whatever has it next, a database perhaps.
-  std::mutex sleep_lock_;  // a leaf; guards the two flags
+  Mutex sleep_lock_{LockRank::sleep};  // guards the two flags
   std::condition_variable wake_up_;
   bool woken_ = false;
   bool woken_urgently_ = false;
@@ -68,7 +69,7 @@ class Worker {
   void run() noexcept;
 
   const char* const name_;
-  std::mutex control_lock_;  // starting and ending the thread
+  Mutex control_lock_;  // starting and ending the thread
   pthread_t thread_{};
   bool joinable_ = false;
   bool ended_for_good_ = false;

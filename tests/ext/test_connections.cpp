@@ -195,6 +195,25 @@ BOOST_AUTO_TEST_CASE(one_that_shares_a_cache_whose_second_connection_has_closed_
   BOOST_TEST(status == 0);
 }
 
+BOOST_AUTO_TEST_CASE(where_caches_are_shared_and_no_hook_tells_of_statements_nobody_looks_into_a_connection) {
+  const TempDir dir;
+  const std::string shared = "file:" + dir.file("s.db") + "?cache=shared";
+  const int status = in_child([&] {
+    const Db first(shared);
+    first.rows("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+    const Db second(shared);
+    first.rows("SELECT warden_set('hooks', 'none')");
+    const Db unseen;
+    unseen.rows("ATTACH '" + shared + "' AS other; SELECT * FROM other.t");
+    ::alarm(30);
+    return first.one("SELECT count(*), count(cache_bytes) FROM t, warden_connections WHERE connection_id = " +
+                     unseen.one("SELECT warden_connection_id()")) == "1|0"
+               ? 0
+               : 1;
+  });
+  BOOST_TEST(status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(one_row_is_looked_up_by_its_id) {
   const std::string id = db.one("SELECT warden_connection_id()");
   BOOST_TEST(db.number("SELECT count(*) FROM warden_connections WHERE connection_id = " + id) == 1);

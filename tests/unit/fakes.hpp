@@ -35,7 +35,7 @@ bool eventually(Condition&& condition, int limit_s = 30) {
 }
 
 /// A copy of SQLite: what it uses is what the connections hold, and `other`.
-class FakeEngine final : public Engine {
+class FakeEngine : public Engine {
  public:
   std::optional<std::int64_t> memory_used() noexcept override {
     if (!accounting) return std::nullopt;
@@ -48,7 +48,7 @@ class FakeEngine final : public Engine {
     return hard.exchange(hard_bytes) != hard_bytes || soft_changed;
   }
   std::optional<std::int64_t> soft_limit() noexcept override { return soft.load(); }
-  std::mutex& fork_lock() noexcept override { return lock_; }
+  Mutex& fork_lock() noexcept override { return lock_; }
 
   std::atomic<bool> accounting{true};
   std::atomic<std::int64_t> used{0};
@@ -57,11 +57,11 @@ class FakeEngine final : public Engine {
   std::atomic<int> applied{0};
 
  private:
-  std::mutex lock_;
+  Mutex lock_{LockRank::engine};
 };
 
 /// A connection that holds so many bytes. Its own thread is whoever calls begin() and end().
-class FakeConnection final : public Connection {
+class FakeConnection : public Connection {
  public:
   FakeConnection(std::int64_t connection_id, FakeEngine* engine = nullptr, std::int64_t bytes = 0,
                  const void* identity = nullptr)

@@ -1,8 +1,10 @@
 // One look at a time, on the test's own thread: what a tick reads, decides, does and records.
 #include <boost/test/unit_test.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "../../watchdog/allocator.hpp"
 #include "../../watchdog/relief.hpp"
 #include "fakes.hpp"
 
@@ -12,6 +14,7 @@ using warden::Event;
 using warden::kUnknown;
 using warden::Level;
 using warden::monotonic_ns;
+using warden::test::eventually;
 using warden::test::FakeConnection;
 using warden::test::FakeEngine;
 using warden::test::Guarded;
@@ -30,6 +33,23 @@ struct Fixture {
 
   std::int64_t tick() { return warden.watchdog().tick(); }
   std::size_t count(Action action) const { return guarded.events(action).size(); }
+};
+
+/// Blocks of 1100 bytes from malloc, and one behind them, so that the end of the heap does not go back by itself.
+class Blocks {
+ public:
+  explicit Blocks(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) all_.push_back(std::make_unique<char[]>(1100));
+    fence_ = std::make_unique<char[]>(1100);
+  }
+  void free() { all_.clear(); }
+  void free_every_other() {
+    for (std::size_t i = 0; i < all_.size(); i += 2) all_[i].reset();
+  }
+
+ private:
+  std::vector<std::unique_ptr<char[]>> all_;
+  std::unique_ptr<char[]> fence_;
 };
 
 }  // namespace
@@ -290,7 +310,7 @@ BOOST_AUTO_TEST_CASE(trim_follows_a_release_and_a_deferred_one_invents_no_figure
   std::vector<std::unique_ptr<char[]>> holes;
   for (int i = 0; i < 1000; ++i) holes.push_back(std::make_unique<char[]>(2000));
   for (std::size_t i = 0; i < holes.size(); i += 2) holes[i].reset();
-  if (warden::held_back(warden, 0) == 0) {
+  if (warden::held_back(warden, 0).bytes == 0) {
     BOOST_TEST_MESSAGE("this malloc does not tell what it holds");
     return;
   }
@@ -311,6 +331,54 @@ BOOST_AUTO_TEST_CASE(trim_follows_a_release_and_a_deferred_one_invents_no_figure
   BOOST_TEST(count(Action::trim) == 1U);
   BOOST_TEST(warden.freed());
   BOOST_TEST(guarded.samples().back().allocator_free_bytes == kUnknown);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_freed_while_a_trim_goes_on_is_left_to_the_next) {
+  // Its thread gives back what a cancelled statement took just while the watchdog trims for another.
+  machine.tree.write("/proc/self/statm", "900000 800000 3000 10 0 9000 0\n");
+  Blocks blocks(40'000);
+  struct FreesBetween final : FakeEngine {
+    explicit FreesBetween(Blocks& all) : blocks(all) { used = 44 * kMiB; }
+    std::optional<std::int64_t> memory_used() noexcept override {
+      if (++asked == 2) {  // the first is asked before malloc trims, the second after
+        blocks.free();
+        used -= 44 * kMiB;
+      }
+      return FakeEngine::memory_used();
+    }
+    Blocks& blocks;
+    int asked = 0;
+  } between(blocks);
+  warden.add_engine(&between);
+  warden::trim(warden, {"test"}, false);
+  if (!warden::read_allocator().known) {
+    BOOST_TEST_MESSAGE("this malloc does not tell what it holds");
+    return;
+  }
+  BOOST_TEST(between.asked >= 2);
+  warden::HeldBack held;
+  BOOST_TEST(eventually([&] { return (held = warden::held_back(warden, 0)).fresh; }));
+  BOOST_TEST(held.bytes > 30 * kMiB);
+}
+
+BOOST_AUTO_TEST_CASE(an_old_answer_of_malloc_is_no_reason_to_forget_what_was_freed) {
+  // malloc was asked a moment ago, for a table perhaps, and may not be asked again yet.
+  machine.tree.write("/proc/self/statm", "900000 800000 3000 10 0 9000 0\n");
+  Blocks holes(40'000);  // so that an answer costs something
+  Blocks blocks(40'000);
+  holes.free_every_other();
+  warden::trim(warden, {"test"}, false);
+  if (!warden::read_allocator().known) {
+    BOOST_TEST_MESSAGE("this malloc does not tell what it holds");
+    return;
+  }
+  blocks.free();
+  warden.note_freed();
+  BOOST_TEST(eventually([&] {
+    tick();
+    return count(Action::trim) == 2U;
+  }));
+  BOOST_TEST(!warden.freed());
 }
 
 BOOST_AUTO_TEST_CASE(trim_never_does_not_trim) {
