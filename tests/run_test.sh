@@ -1,6 +1,7 @@
 # ./run test: sourced by ./run. Every quality gate, each in a build of its own; ends in "N passed, N failed".
 
-readonly kTestPackages=(clang-format clang libclang-rt-14-dev)
+readonly kTestPackages=(clang-format)
+readonly kFuzzPackages=(clang libclang-rt-14-dev)
 tests_passed=0
 tests_failed=0
 
@@ -14,6 +15,7 @@ counted() {
     [[ -n $cases ]] || { echo "$name ran no test"; tests_failed=$((tests_failed + 1)); cat "$out"; rm -f "$out"; return; }
     tests_passed=$((tests_passed + cases))
     echo "  $name: $cases passed"
+    sed -n 's/^figures:/    &/p' "$out"
   else
     cat "$out"
     failures=$(sed -n 's/.*\*\*\* \([0-9]*\) failure.*/\1/p' "$out")
@@ -51,22 +53,84 @@ check_links() {
   ! ldd build/warden.so | grep -E 'libsqlite3|libstdc\+\+|libgcc_s'
 }
 
+# The test programs of a preset. Those without threads have nothing for ThreadSanitizer to see; and what AddressSanitizer
+# makes slowest is left for --long.
+programs_of() {
+  local preset=$1
+  echo warden_unit
+  echo warden_host_tests
+  echo warden_race_tests
+  echo warden_resource_tests
+  [[ $preset == tsan ]] || printf '%s\n' warden_vtab_tests warden_job_tests
+  if [[ $preset == release || -n $long ]]; then
+    echo warden_fault_tests
+    [[ $preset == tsan ]] || printf '%s\n' warden_untrusted_tests warden_transparency_tests
+  fi
+}
+
+# Two lanes run side by side: programs that have threads and wait, and programs that compute.
+lane_of_threads() {
+  local preset=$1 dir=$2/tests
+  tests_passed=0 tests_failed=0
+  counted "the core" "$dir"/warden_unit --color_output=no
+  counted "the extension in a host" "$dir"/warden_host_tests --color_output=no
+  counted "threads against each other" "$dir"/races/warden_race_tests --color_output=no
+  counted "resources gone" "$dir"/resources/warden_resource_tests --color_output=no
+  [[ $preset != release || -n $endurance_seconds ]] ||
+    counted "endurance (some seconds)" env -u WARDEN_TEST_SECONDS "$dir"/endurance/warden_endurance --color_output=no
+  echo "lane $tests_passed $tests_failed"
+}
+
+lane_of_one_thread() {
+  local preset=$1 dir=$2/tests
+  tests_passed=0 tests_failed=0
+  if [[ $preset != tsan ]]; then
+    counted "the helpers" "$dir"/warden_vtab_tests --color_output=no
+    counted "the job statistics" "$dir"/warden_job_tests --color_output=no
+  fi
+  if [[ $preset == release || -n $long ]]; then
+    # One thread, but for what happens beside the watchdog's.
+    local beside=()
+    [[ $preset != tsan ]] || beside=(--run_test=errors_beside_the_watchdog)
+    counted "memory, interrupts and files that fail" "$dir"/faults/warden_fault_tests --color_output=no "${beside[@]}"
+    if [[ $preset != tsan ]]; then
+      counted "untrusted input" "$dir"/untrusted/warden_untrusted_tests --color_output=no
+      counted "a host with and without" "$dir"/transparency/warden_transparency_tests --color_output=no
+    fi
+  fi
+  echo "lane $tests_passed $tests_failed"
+}
+
+# Shows what a lane printed, and adds its numbers up. A lane that broke off is a failure.
+add_lane() {
+  local passed failed
+  sed '/^lane [0-9]* [0-9]*$/d' "$1"
+  read -r passed failed < <(sed -n 's/^lane \([0-9]* [0-9]*\)$/\1/p' "$1") || { passed=0 failed=1; echo "  a lane of tests broke off"; }
+  tests_passed=$((tests_passed + passed))
+  tests_failed=$((tests_failed + failed))
+}
+
 run_tests() {
   # Children of the test programs start threads after fork, and end without joining them.
   export TSAN_OPTIONS="die_after_fork=0 report_thread_leaks=0 detect_deadlocks=1 second_deadlock_stack=1"
-  local suites=(release asan tsan) endurance_seconds=''
+  local suites=(release asan tsan) endurance_seconds='' long='' fuzz=''
   while (($#)); do
     case $1 in
       --fast) suites=(release) ;;
       --long)
-        export WARDEN_TEST_SECONDS=${WARDEN_TEST_SECONDS:-120}
+        export WARDEN_TEST_SECONDS=${WARDEN_TEST_SECONDS:-120} WARDEN_FUZZ_SECONDS=${WARDEN_FUZZ_SECONDS:-600}
+        long=yes fuzz=yes
         endurance_seconds=${WARDEN_ENDURANCE_SECONDS:-3600}
         ;;
       --endurance)
         endurance_seconds=${WARDEN_ENDURANCE_SECONDS:-600}
         suites=()
         ;;
-      *) fail "./run test: unknown option $1 (there are --fast: the release build only, --long: two minutes of each storm and an hour of endurance, and --endurance: ten minutes of it alone)" ;;
+      --fuzz)
+        fuzz=yes
+        suites=()
+        ;;
+      *) fail "./run test: unknown option $1 (there are --fast, --long, --fuzz and --endurance: see tests/README.md)" ;;
     esac
     shift
   done
@@ -81,25 +145,19 @@ run_tests() {
       dir=build-$preset
       cmake_flags+=(-DWARDEN_BENCH=OFF -DWARDEN_DEMO=OFF)
     fi
-    # The helpers and the job statistics have no threads: nothing for ThreadSanitizer to see.
-    local programs=(warden_unit warden_host_tests warden_race_tests warden_fault_tests warden_resource_tests)
-    [[ $preset == tsan ]] || programs+=(warden_vtab_tests warden_job_tests warden_untrusted_tests warden_transparency_tests)
+    local programs
+    mapfile -t programs < <(programs_of "$preset")
     if [[ $preset == release ]]; then build "$preset"; else build "$preset" "${programs[@]}"; fi
     say "Testing ($preset)"
-    counted "the core" "$dir"/tests/warden_unit --color_output=no
-    [[ $preset == tsan ]] || counted "the helpers" "$dir"/tests/warden_vtab_tests --color_output=no
-    [[ $preset == tsan ]] || counted "the job statistics" "$dir"/tests/warden_job_tests --color_output=no
-    [[ $preset == tsan ]] || counted "untrusted input" "$dir"/tests/untrusted/warden_untrusted_tests --color_output=no
-    counted "the extension in a host" "$dir"/tests/warden_host_tests --color_output=no
-    # Memory, interrupts and files that fail have one thread, but for what happens beside the watchdog's.
-    local beside=()
-    [[ $preset == tsan ]] && beside=(--run_test=errors_beside_the_watchdog)
-    counted "memory, interrupts and files that fail" "$dir"/tests/faults/warden_fault_tests --color_output=no "${beside[@]}"
-    counted "resources gone" "$dir"/tests/resources/warden_resource_tests --color_output=no
-    counted "threads against each other" "$dir"/tests/races/warden_race_tests --color_output=no
+    local results
+    results=$(mktemp -d)
+    (lane_of_threads "$preset" "$dir") >"$results/threads" 2>&1 &
+    (lane_of_one_thread "$preset" "$dir") >"$results/one" 2>&1 &
+    wait
+    add_lane "$results/threads"
+    add_lane "$results/one"
+    rm -rf "$results"
     if [[ $preset == release ]]; then
-      [[ -n $endurance_seconds ]] ||
-        counted "endurance (some seconds)" env -u WARDEN_TEST_SECONDS "$dir"/tests/endurance/warden_endurance --color_output=no
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
       gate "examples of the documents" tests/sql/run_examples.sh build/warden.so
       gate "the threat model and its tests" tests/untrusted/check_threat_model.sh
@@ -113,6 +171,11 @@ run_tests() {
     build release warden_endurance
     say "Endurance, $endurance_seconds s"
     counted "endurance" env WARDEN_TEST_SECONDS="$endurance_seconds" build/tests/endurance/warden_endurance --color_output=no
+  fi
+  if [[ -n $fuzz ]]; then
+    install_packages "${kFuzzPackages[@]}"
+    say "Fuzzing"
+    gate "fuzzers" tests/run_fuzz.sh
   fi
   echo
   echo "$tests_passed passed, $tests_failed failed"
