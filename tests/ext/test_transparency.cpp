@@ -61,6 +61,23 @@ BOOST_AUTO_TEST_CASE(the_last_error_is_the_hosts_own) {
   BOOST_TEST(other.one("PRAGMA cache_size") == "-8192");
 }
 
+BOOST_AUTO_TEST_CASE(an_old_error_text_stays_as_long_as_without_us) {
+  // SQLite leaves the text of the last error beside the code of a later step that succeeds.
+  const Db other(dir.file("o.db"));
+  other.rows("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+  sqlite3_stmt* select = nullptr;
+  sqlite3_prepare_v2(other.get(), "SELECT x FROM t", -1, &select, nullptr);
+  BOOST_TEST(other.error("SELECT * FROM nowhere") == "no such table: nowhere");
+  db.rows("SELECT warden_set('cache_size', '8MiB')");
+  while (sqlite3_step(select) == SQLITE_ROW) {
+  }
+  BOOST_TEST(sqlite3_errcode(other.get()) == SQLITE_DONE);
+  BOOST_TEST(std::string(sqlite3_errmsg(other.get())) == "no such table: nowhere");
+  sqlite3_finalize(select);
+  other.rows("SELECT x FROM t");
+  BOOST_TEST(other.one("PRAGMA cache_size") == "-8192");
+}
+
 BOOST_AUTO_TEST_CASE(a_host_may_define_our_functions_anew) {
   const Db other;
   const std::string id = other.one("SELECT warden_connection_id()");

@@ -23,9 +23,9 @@ BusyWarden::BusyWarden(Mode mode) {
     set("cache_size", "64MiB");
     set("temp_store", "file");
   }
-  thread_ = std::thread([this] {
+  thread_ = std::thread([this, mode] {
     try {
-      shake();
+      shake(mode);
     } catch (const std::exception& e) {
       failure_ = e.what();
     }
@@ -42,7 +42,7 @@ std::int64_t BusyWarden::events() const {
   return keeper_.number("SELECT max(event_id) FROM warden_events");
 }
 
-void BusyWarden::shake() {
+void BusyWarden::shake(Mode mode) {
   const Db own;
   const char* const turns[] = {
       "SELECT count(*), sum(cache_bytes + schema_bytes) FROM warden_connections",
@@ -68,6 +68,9 @@ void BusyWarden::shake() {
       if (std::string(e.what()).find("no connection has the id") == std::string::npos) throw;
     }
     if (turn % 4 == 0) own.rows(turns[turn / 4 % std::size(turns)]);
+    // Another value each time, so that every connection has something to apply at the end of its statements.
+    if (mode == Mode::settings)
+      own.rows("SELECT warden_set('cache_size', " + std::to_string(64'000'000 + turn % 2 * 1024) + ")");
     const timespec moment{0, 100'000};
     ::clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, nullptr);
   }

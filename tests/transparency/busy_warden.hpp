@@ -24,7 +24,7 @@ class BusyWarden {
   std::int64_t events() const;
 
  private:
-  void shake();
+  void shake(Mode mode);
 
   Db keeper_;
   std::atomic<bool> ends_{false};
