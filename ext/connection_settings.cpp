@@ -76,8 +76,10 @@ bool SqliteConnection::may_apply_after(sqlite3_stmt* statement) noexcept {
   // still open (its host ends it early), or wrote (its WAL hook is yet to run), not inside a transaction, and not before
   // the schema was read, since a pragma would then read it, and could wait for a lock. And not while the text of an older
   // error is still to be had beside the code of what succeeded since: SQL of ours would take it away.
-  const int code = api()->errcode(db_);
-  if (code != SQLITE_OK && ::strcmp(api()->errmsg(db_), api()->errstr(code)) != 0) return false;
+  if (const int code = api()->errcode(db_); code != SQLITE_OK) {
+    const bool is_error = code != SQLITE_ROW && code != SQLITE_DONE;
+    if (is_error || ::strcmp(api()->errmsg(db_), api()->errstr(code)) != 0) return false;
+  }
   return api()->stmt_busy(statement) == 0 && api()->stmt_readonly(statement) != 0 &&
          api()->get_autocommit(db_) != 0 && status(SQLITE_DBSTATUS_SCHEMA_USED) > 0;
 }

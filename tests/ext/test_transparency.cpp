@@ -73,6 +73,12 @@ BOOST_AUTO_TEST_CASE(an_old_error_text_stays_as_long_as_without_us) {
   }
   BOOST_TEST(sqlite3_errcode(other.get()) == SQLITE_DONE);
   BOOST_TEST(std::string(sqlite3_errmsg(other.get())) == "no such table: nowhere");
+  sqlite3_reset(select);
+  // So it does where it had to prepare the statement anew.
+  Db(dir.file("o.db")).rows("CREATE TABLE more(y)");
+  while (sqlite3_step(select) == SQLITE_ROW) {
+  }
+  BOOST_TEST(std::string(sqlite3_errmsg(other.get())) == "database schema has changed");
   sqlite3_finalize(select);
   other.rows("SELECT x FROM t");
   BOOST_TEST(other.one("PRAGMA cache_size") == "-8192");

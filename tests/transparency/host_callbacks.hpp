@@ -55,7 +55,7 @@ class HostCallbacks {
   Mode mode_ = Mode::trace;
   int depth_ = 0;  // of statements that h_query runs
   std::int64_t authorize_ = 0, commit_ = 0, progress_ = 0, busy_ = 0, wal_ = 0;  // how they behave
-  std::int64_t commits_ = 0, calls_of_progress_ = 0;
+  std::int64_t commits_ = 0, calls_of_progress_ = 0, queries_ = 0;
 };
 
 }  // namespace warden::test
