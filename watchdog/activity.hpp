@@ -134,6 +134,7 @@ class Activity {
     if (!claim(seq, writers)) return false;
     {
       const lock_order::Tried nothing_may_be_waited_for(LockRank::interrupting);
+      lock_order::point();
       interrupted_seq_.store(seq, std::memory_order_relaxed);
       lock_order::point();
       f();

@@ -89,24 +89,23 @@ class Turns final : public lock_order::Scheduler {
     std::int64_t runs = 0;
     bool all = false;
   };
-  /// Tries all orders with at most `stops` stops, one after the other, or as many as `most`. Each run gets bodies of its
-  /// own, and `check` looks at what is left.
+  /// Tries all orders with at most one stop, then all with two, and so on up to `stops`: as many as `most`. Each run gets
+  /// bodies of its own, and `check` looks at what is left.
   static Explored explore(int stops, std::int64_t most, const std::function<std::vector<Body>()>& bodies,
                           const std::function<void()>& check) {
     Explored explored;
-    std::vector<Choice> next;
-    while (explored.runs < most) {
-      std::vector<Choice> made = Turns(next, stops, nullptr).run(bodies());
-      check();
-      ++explored.runs;
-      while (!made.empty() && made.back().chosen + 1 == made.back().of) made.pop_back();
-      if (made.empty()) {
-        explored.all = true;
-        break;
-      }
-      ++made.back().chosen;
-      next = std::move(made);
+    for (int bound = 1; bound <= stops; ++bound) {
+      std::vector<Choice> next;
+      do {
+        if (explored.runs == most) return explored;
+        next = Turns(std::move(next), bound, nullptr).run(bodies());
+        check();
+        ++explored.runs;
+        while (!next.empty() && next.back().chosen + 1 == next.back().of) next.pop_back();
+        if (!next.empty()) ++next.back().chosen;
+      } while (!next.empty());
     }
+    explored.all = true;
     return explored;
   }
   /// As many orders at random, with as many stops as there are points.
@@ -120,6 +119,9 @@ class Turns final : public lock_order::Scheduler {
   }
 
  private:
+  /// No run needs so many.
+  static constexpr std::size_t kMostChoices = 100'000;
+
   enum class State : std::uint8_t { ready, waits, ended };
 
   static int& mine() {
@@ -140,6 +142,10 @@ class Turns final : public lock_order::Scheduler {
   }
 
   void choose(std::size_t now) {
+    if (made_.size() > kMostChoices) {
+      std::fprintf(stderr, "threads that wait for something that never comes\n");
+      std::abort();
+    }
     std::vector<std::size_t> options;
     const bool goes_on = now < state_.size() && state_[now] == State::ready;
     if (goes_on) options.push_back(now);
