@@ -70,14 +70,12 @@ programs_of() {
 
 # Two lanes run side by side: programs that have threads and wait, and programs that compute.
 lane_of_threads() {
-  local preset=$1 dir=$2/tests
+  local dir=$2/tests
   tests_passed=0 tests_failed=0
   counted "the core" "$dir"/warden_unit --color_output=no
   counted "the extension in a host" "$dir"/warden_host_tests --color_output=no
   counted "threads against each other" "$dir"/races/warden_race_tests --color_output=no
   counted "resources gone" "$dir"/resources/warden_resource_tests --color_output=no
-  [[ $preset != release || -n $endurance_seconds ]] ||
-    counted "endurance (some seconds)" env -u WARDEN_TEST_SECONDS "$dir"/endurance/warden_endurance --color_output=no
   echo "lane $tests_passed $tests_failed"
 }
 
