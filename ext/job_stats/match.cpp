@@ -29,8 +29,10 @@ int install_match(ext::SqliteConnection& connection) noexcept {
 }
 
 int install_no_json(ext::SqliteConnection& connection) noexcept {
+  // Deterministic: of others SQLite 3.40 lets a CHECK call what is DIRECTONLY.
   return vtab::define<"warden_job_no_json", &no_json_after_all, "text">(
-      {connection.api(), connection.host().slot(), connection.db(), nullptr}, SQLITE_DIRECTONLY);
+      {connection.api(), connection.host().slot(), connection.db(), nullptr},
+      SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY);
 }
 
 }  // namespace warden::jobs
