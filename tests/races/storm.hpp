@@ -7,7 +7,7 @@
 //
 // Each thread has four connections of its own and shares some serialized ones with all others. Each owns rows of its own
 // in every file, and counts what it has committed. What other connections, deadlines and cancellations may do to a
-// statement of one (SQLITE_BUSY, SQLITE_LOCKED, SQLITE_INTERRUPT) is no failure; every other code is.
+// statement of one (SQLITE_BUSY, SQLITE_LOCKED, SQLITE_SCHEMA, SQLITE_INTERRUPT) is no failure; every other code is.
 #pragma once
 
 #include <array>

@@ -6,6 +6,15 @@
 #include "../ext/host.hpp"
 
 namespace warden::test {
+namespace {
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr int kForks = 30;
+#else
+constexpr int kForks = 100;
+#endif
+
+}  // namespace
 
 BOOST_AUTO_TEST_SUITE(forks)
 
@@ -39,7 +48,7 @@ BOOST_AUTO_TEST_CASE(forks_under_a_busy_watchdog_leave_children_that_work) {
   std::vector<Db> connections;
   for (int i = 0; i < 20; ++i) connections.emplace_back(dir.file("t.db"));
   int failed = 0;
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < kForks; ++i) {
     for (const Db& db : connections) db.rows("SELECT sum(length(x)) FROM t WHERE n < 100");
     failed += in_child([&] {
                 const Db db(dir.file("t.db"));
