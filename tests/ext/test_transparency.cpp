@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(an_old_error_text_stays_as_long_as_without_us) {
 BOOST_AUTO_TEST_CASE(the_text_of_a_changed_schema_stays_as_long_as_without_us) {
   const Db other(dir.file("v.db"));
   other.rows("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
-  BOOST_TEST(other.error("SELECT nothing") == "no such column: nothing");
+  BOOST_TEST(other.error("SELECT nowhere") == "no such column: nowhere");
   sqlite3_exec(other.get(), "PRAGMA schema_version = 55", nullptr, nullptr, nullptr);
   sqlite3_stmt* select = nullptr;
   sqlite3_prepare_v2(other.get(), "SELECT x FROM t WHERE x > 1", -1, &select, nullptr);
