@@ -139,8 +139,9 @@ void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noex
   }
   if (activity.is_followed(statement) || (activity.depth() > 1 && now_ns - swept_ns_ > kSweepNs))
     sweep(statement, now_ns);
-  // Prepared anew, and run without telling: SQLite then keeps the text of that error beside the code of success.
-  const bool was_suspended = activity.suspended();
+  // Not after the end of a transaction, whose WAL hook is yet to run; nor after a statement that was prepared anew, and run
+  // without telling: SQLite then keeps the text of that error beside the code of success.
+  const bool may_apply = !activity.in_transaction() && !activity.suspended();
   const Activity::Ended run = activity.end(statement, now_ns);
   const int slot = warden_.hot.statement_stats.load(std::memory_order_relaxed)
                        ? count(statement, run, vm_steps, now_ns, told_ns)
@@ -158,7 +159,7 @@ void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noex
   if (was_long || is_asked_anything() || run.interrupted ||
       (!touchable() && now_ns - figures.sampled_ns.load(std::memory_order_relaxed) > kOwnMeasureNs)) {
     if (is_asked(kApply) &&
-        (!has_to_apply() || (!was_suspended && run.elapsed_ns >= 0 && may_apply_after(statement))) &&
+        (!has_to_apply() || (may_apply && run.elapsed_ns >= 0 && may_apply_after(statement))) &&
         own_apply(false)) {
       take_back(kApply);
     }

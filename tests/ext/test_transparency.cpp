@@ -44,6 +44,11 @@ BOOST_AUTO_TEST_CASE(a_wal_hook_that_fails_fails_the_commit) {
   sqlite3_prepare_v2(other.get(), "INSERT INTO t VALUES (1)", -1, &insert, nullptr);
   sqlite3_step(insert);
   BOOST_TEST(sqlite3_finalize(insert) == SQLITE_IOERR);
+  for (const char* end : {"COMMIT", "RELEASE s"}) {  // SQLite calls them read-only
+    other.rows(*end == 'C' ? "BEGIN; INSERT INTO t VALUES (2)" : "SAVEPOINT s; INSERT INTO t VALUES (2)");
+    db.rows("SELECT warden_set('cache_size', '" + std::to_string(*end) + "MiB')");
+    BOOST_TEST(sqlite3_exec(other.get(), end, nullptr, nullptr, nullptr) == SQLITE_IOERR);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(the_last_error_is_the_hosts_own) {
