@@ -97,7 +97,7 @@ class SqliteConnection final : public Connection {
   int count(sqlite3_stmt* statement, const Activity::Ended& run, std::int32_t vm_steps, std::int64_t now_ns,
             std::int64_t told_ns) noexcept;
   void judge() noexcept;
-  void settle(sqlite3_stmt* statement, std::int64_t now_ns, std::int64_t elapsed_ns, bool cancelled) noexcept;
+  void settle(std::int64_t now_ns, std::int64_t elapsed_ns, bool cancelled) noexcept;
   void progress() noexcept;
   StatementCounters counters(sqlite3_stmt* statement) const noexcept;
   std::int32_t counter(sqlite3_stmt* statement, int which) const noexcept {

@@ -142,6 +142,9 @@ void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noex
   }
   if (activity.is_followed(statement) || (activity.depth() > 1 && now_ns - swept_ns_ > kSweepNs))
     sweep(statement, now_ns);
+  // Not after the end of a transaction, whose WAL hook is yet to run; nor after a statement that was prepared anew, and run
+  // without telling: SQLite then keeps the text of that error beside the code of success.
+  const bool may_apply = !activity.in_transaction() && !activity.suspended();
   const Activity::Ended run = activity.end(statement, now_ns);
   const int slot = warden_.hot.statement_stats.load(std::memory_order_relaxed)
                        ? count(statement, run, vm_steps, now_ns, told_ns)
@@ -158,7 +161,12 @@ void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noex
   held_at_end_ = -1;
   if (was_long || is_asked_anything() || run.interrupted ||
       (!touchable() && now_ns - figures.sampled_ns.load(std::memory_order_relaxed) > kOwnMeasureNs)) {
-    settle(statement, now_ns, elapsed_ns, run.interrupted);
+    if (is_asked(kApply) &&
+        (!has_to_apply() || (may_apply && run.elapsed_ns >= 0 && may_apply_after(statement))) &&
+        own_apply(false)) {
+      take_back(kApply);
+    }
+    settle(now_ns, elapsed_ns, run.interrupted);
   }
   if (run.interrupted) cancellation.own_part_done.store(true, std::memory_order_release);
   if (was_long) {
@@ -204,12 +212,9 @@ void SqliteConnection::judge() noexcept {
   unjudged_ = -1;
 }
 
-void SqliteConnection::settle(sqlite3_stmt* statement, std::int64_t now_ns, std::int64_t elapsed_ns,
-                              bool cancelled) noexcept {
+void SqliteConnection::settle(std::int64_t now_ns, std::int64_t elapsed_ns, bool cancelled) noexcept {
   Warden& warden = warden_;
   const Settings now = warden.current();
-  if (is_asked(kApply) && (!has_to_apply() || may_apply_after(statement)) && own_apply(false))
-    take_back(kApply);
   if (shares_cache()) return;
   own_measure(Depth::cache);
   const std::int64_t cache = figures.cache_bytes.load(std::memory_order_relaxed);

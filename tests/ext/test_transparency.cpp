@@ -44,6 +44,11 @@ BOOST_AUTO_TEST_CASE(a_wal_hook_that_fails_fails_the_commit) {
   sqlite3_prepare_v2(other.get(), "INSERT INTO t VALUES (1)", -1, &insert, nullptr);
   sqlite3_step(insert);
   BOOST_TEST(sqlite3_finalize(insert) == SQLITE_IOERR);
+  for (const char* end : {"COMMIT", "RELEASE s"}) {  // SQLite calls them read-only
+    other.rows(*end == 'C' ? "BEGIN; INSERT INTO t VALUES (2)" : "SAVEPOINT s; INSERT INTO t VALUES (2)");
+    db.rows("SELECT warden_set('cache_size', '" + std::to_string(*end) + "MiB')");
+    BOOST_TEST(sqlite3_exec(other.get(), end, nullptr, nullptr, nullptr) == SQLITE_IOERR);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(the_last_error_is_the_hosts_own) {
@@ -82,6 +87,19 @@ BOOST_AUTO_TEST_CASE(an_old_error_text_stays_as_long_as_without_us) {
   sqlite3_finalize(select);
   other.rows("SELECT x FROM t");
   BOOST_TEST(other.one("PRAGMA cache_size") == "-8192");
+}
+
+BOOST_AUTO_TEST_CASE(the_text_of_a_changed_schema_stays_as_long_as_without_us) {
+  const Db other(dir.file("v.db"));
+  other.rows("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+  BOOST_TEST(other.error("SELECT nowhere") == "no such column: nowhere");
+  sqlite3_exec(other.get(), "PRAGMA schema_version = 55", nullptr, nullptr, nullptr);
+  sqlite3_stmt* select = nullptr;
+  sqlite3_prepare_v2(other.get(), "SELECT x FROM t WHERE x > 1", -1, &select, nullptr);
+  db.rows("SELECT warden_set('cache_size', '8MiB')");
+  BOOST_TEST(sqlite3_step(select) == SQLITE_DONE);
+  BOOST_TEST(std::string(sqlite3_errmsg(other.get())) == "database schema has changed");
+  sqlite3_finalize(select);
 }
 
 BOOST_AUTO_TEST_CASE(a_host_may_define_our_functions_anew) {

@@ -3,6 +3,7 @@
 
 namespace warden::test {
 
+// Beyond the greatest rowid SQLite chooses by chance, and temporary files have changed what chance says.
 std::string Generator::literal() {
   switch (below(9)) {
     case 0:
@@ -14,8 +15,8 @@ std::string Generator::literal() {
       return one_of(
           {"'alpha'", "'beta'", "'gamma'", "'Alpha'", "'12'", "''", "'a''b'", "'{\"k\": [1, 2]}'", "'x  '"});
     case 4:
-      return one_of(
-          {"x''", "x'00ff'", "x'616263'", "9223372036854775807", "-9223372036854775808", "0.1", "-0.0"});
+      return one_of({"x''", "x'00ff'", "x'616263'", alone_ ? "7" : "9223372036854775807",
+                     "-9223372036854775808", "0.1", "-0.0"});
     default:
       return std::to_string(static_cast<int>(below(40)) - 4);
   }

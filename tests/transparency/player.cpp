@@ -328,6 +328,10 @@ bool Player::play_statement(const Step& step, sqlite3* db) {
 // ---- files
 
 void Player::files() {
+  // In the middle of writing it is the cache that says which pages are there already.
+  for (const Open& each : open_) {
+    if (each.db != nullptr && sqlite3_txn_state(each.db, nullptr) == SQLITE_TXN_WRITE) return;
+  }
   std::vector<std::filesystem::path> all;
   for (const auto& entry : std::filesystem::directory_iterator(directory_)) all.push_back(entry.path());
   std::sort(all.begin(), all.end());
