@@ -53,7 +53,9 @@ void Generator::pragma() {
   const Pragma& pragma = kPragmas[below(std::size(kPragmas))];
   if (pragma.tells_of_caches && spills_at_other_times(script_.mode)) return;
   std::string value = *(pragma.values.begin() + below(pragma.values.size()));
-  if (std::string_view(pragma.name) == "journal_mode" && !alone_ && value == "= off" && one_in(2))
+  // Without a journal what was spilled before a rollback stays in the file: another content where spills come at other times.
+  if (std::string_view(pragma.name) == "journal_mode" && value == "= off" &&
+      (spills_at_other_times(script_.mode) || one_in(2)))
     value = "= delete";
   add_sql("pragma " + std::string(pragma.name),
           "PRAGMA " + one_of({"", "", "main."}) + pragma.name + " " + value);
