@@ -208,7 +208,9 @@ void Watchdog::warn_of_files(int error, std::int64_t now_ms) noexcept {
   if (warned_of_files_ms_ != 0 && now_ms - warned_of_files_ms_ < kWarnAgainMs) return;
   warned_of_files_ms_ = now_ms;
   std::array<char, 62> reason;
-  std::snprintf(reason.data(), reason.size(), "files can't be read: %s", std::strerror(error));
+  const char* why =
+      ::strerrordesc_np(error);  // static text: strerror() may allocate, for the host's language
+  std::snprintf(reason.data(), reason.size(), "files can't be read: %s", why == nullptr ? "unknown" : why);
   Event event;
   event.action = Action::warn;
   event.reason = reason.data();
@@ -244,13 +246,13 @@ void Watchdog::trim_if_due(const Settings& in_force, Reading& reading) noexcept 
   warden_.freed().store(false, std::memory_order_relaxed);
   const HeldBack held = held_back(warden_, settings.trim_above_bytes);
   reading.held_back_bytes = held_back_bytes_ = held.bytes;
-  if (!held.fresh && settings.trim != TrimMode::always && !wants_trim(settings, reading, memory_)) {
-    // An answer from before something was freed does not tell that nothing is held back: it is asked for again.
-    warden_.note_freed();
-    return;
-  }
   if (!wants_trim(settings, reading, memory_)) {
-    reading.freed = false;
+    // An answer from before something was freed does not tell that nothing is held back: it is asked for again.
+    if (held.fresh) {
+      reading.freed = false;
+    } else {
+      warden_.note_freed();
+    }
     return;
   }
   const std::int64_t returned =

@@ -1,7 +1,8 @@
 #include "footprint.hpp"
 
 #include <algorithm>
-#include <cstring>
+
+#include "text_cursor.hpp"
 
 namespace warden::jobs {
 namespace {
@@ -12,28 +13,9 @@ constexpr std::array<double, 16> kPowersOfTen{1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  
                                               1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 constexpr int kMostDigits = 15;  // 10^15 < 2^53
 
-constexpr bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
-struct Reader {
-  const char* at;
-  const char* end;
-
-  bool done() const noexcept { return at == end; }
-  void skip_space() noexcept {
-    while (at != end && is_space(*at)) ++at;
-  }
-  bool take(char c) noexcept {
-    if (at == end || *at != c) return false;
-    ++at;
-    return true;
-  }
-  bool take(std::string_view word) noexcept {
-    if (static_cast<std::size_t>(end - at) < word.size() || std::memcmp(at, word.data(), word.size()) != 0)
-      return false;
-    at += word.size();
-    return true;
-  }
+struct Reader : TextCursor {
   /// A string of printable ASCII without escapes, after its opening quote.
   bool take_plain_string(std::string_view& text) noexcept {
     const char* begin = at;
@@ -104,7 +86,7 @@ bool FootprintScanner::scan(std::string_view json, std::span<FootprintValue> val
     std::fill(stamps_.begin(), stamps_.end(), 0);
     call_ = 1;
   }
-  Reader in{json.data(), json.data() + json.size()};
+  Reader in{{json.data(), json.data() + json.size()}};
   in.skip_space();
   if (in.take("null")) {
     in.skip_space();

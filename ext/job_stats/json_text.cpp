@@ -3,32 +3,17 @@
 #include <bitset>
 #include <cstring>
 
+#include "text_cursor.hpp"
+
 namespace warden::jobs {
 namespace {
 
 /// The first version whose json_valid() tells that it has no memory.
-constexpr int kTellsNoMemory = 3042000;
+constexpr int kTellsNoMemory = 3'042'000;
 /// SQLite's own bound, of the strictest version.
 constexpr std::size_t kDeepest = 1000;
 
-struct Cursor {
-  const char* at;
-  const char* end;
-
-  void skip_space() noexcept {
-    while (at != end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) ++at;
-  }
-  bool take(char c) noexcept {
-    if (at == end || *at != c) return false;
-    ++at;
-    return true;
-  }
-  bool take(std::string_view word) noexcept {
-    if (static_cast<std::size_t>(end - at) < word.size() || std::memcmp(at, word.data(), word.size()) != 0)
-      return false;
-    at += word.size();
-    return true;
-  }
+struct Cursor : TextCursor {
   bool take_digits() noexcept {
     const char* first = at;
     while (at != end && *at >= '0' && *at <= '9') ++at;
@@ -78,7 +63,7 @@ struct Cursor {
 }  // namespace
 
 bool is_surely_json(std::string_view text) noexcept {
-  Cursor c{text.data(), text.data() + text.size()};
+  Cursor c{{text.data(), text.data() + text.size()}};
   std::bitset<kDeepest> is_object;  // of what is open
   std::size_t depth = 0;
   for (;;) {

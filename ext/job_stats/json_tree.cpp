@@ -1,6 +1,5 @@
 #include "json_tree.hpp"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -138,11 +137,7 @@ void JsonTree::refuse(const JsonNode& node, const std::string& problem) const {
       (colon == std::string::npos ? "" : what_.substr(0, colon + 2)) + path(node) + " " + problem;
   // Keys and texts of the filter are cut at a byte, and may never have been UTF-8.
   std::string shown;
-  for (std::size_t at = 0; at < said.size();) {
-    const std::size_t length = utf8_length(said, at);
-    shown += length > 0 ? std::string_view(said).substr(at, length) : kReplacement;
-    at += std::max<std::size_t>(length, 1);
-  }
+  append_utf8(shown, said);
   throw vtab::error(shown);
 }
 

@@ -186,9 +186,12 @@ struct Jobs : ext::OwnTable {
       reading->statement = call.source.select(call.filter, {selected, read, all, tail});
     };
     select();
-    if (const vtab::string sound = hints(q, &reading->statement); !is_page && sound != hinted) {
-      hinted = sound;
-      select();
+    if (!hinted.empty()) {
+      vtab::string sound = hints(q, &reading->statement);
+      if (sound != hinted) {
+        hinted.swap(sound);
+        select();
+      }
     }
     if (reading->matches) reading->matches->bind_to(reading->statement);
     return JobRows(std::move(reading));

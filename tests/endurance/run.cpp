@@ -146,10 +146,14 @@ constexpr Quantity kCounted[] = {
     {"threads", [](const Usage& u) { return u.threads; }},
 };
 
+/// Measured less often than that, nothing can be said of a trend; and so often a run tries to.
+constexpr std::size_t kLeastUsages = 4;
+constexpr std::size_t kEnoughUsages = 10;
+
 void judge(Outcome& outcome) {
   const std::vector<Usage>& usages = outcome.usages;
   std::vector<std::string>& problems = outcome.problems;
-  if (usages.size() < 4)
+  if (usages.size() < kLeastUsages)
     problems.push_back("too short: measured " + std::to_string(usages.size()) + " times");
   if (usages.empty()) return;
   const double span_s = usages.back().at_s - usages.front().at_s;
@@ -194,7 +198,12 @@ void run(const RunOptions& options, Outcome& outcome) {
   outcome.usages.reserve(static_cast<std::size_t>(options.seconds / round_s) + 1);
   {
     Hands hands(databases, options, outcome.tally);
-    for (std::size_t round = 0; elapsed_s() < options.seconds; ++round) {
+    const auto goes_on = [&] {
+      // A busy machine needs longer until there is enough to judge.
+      return elapsed_s() < options.seconds ||
+             (outcome.usages.size() < kEnoughUsages && elapsed_s() < options.seconds + 60);
+    };
+    for (std::size_t round = 0; goes_on(); ++round) {
       hands.begin_round();
       watch_round(db, hands, round_s, outcome.tally);
       calm_settings(db);
@@ -209,7 +218,7 @@ void run(const RunOptions& options, Outcome& outcome) {
 
 void print(const Outcome& outcome, double seconds) {
   const Tally& tally = outcome.tally;
-  if (outcome.usages.size() < 4) return;
+  if (outcome.usages.size() < kLeastUsages) return;
   std::printf("%-22s %10s %10s %22s  (MB an hour, 95 %% interval)\n", "", "at first", "at last", "slope");
   for (const Quantity& quantity : kMemory) {
     const Trend trend = trend_of(series_of(outcome.usages, quantity.value));

@@ -28,8 +28,8 @@ void judge(const Settings& now, std::int64_t limit) {
     const EffectiveValue value = effective_value(now, i);
     const std::string_view name = setting_specs()[i].name;
     if (const auto* number = std::get_if<std::int64_t>(&value)) {
-      require(*number >= std::min<std::int64_t>(setting_specs()[i].least, 0) &&
-                  *number <= setting_specs()[i].most,
+      // 0 stands for "not limited" and "auto".
+      require(*number == 0 || (*number >= setting_specs()[i].least && *number <= setting_specs()[i].most),
               "a number is within its bounds", name, std::to_string(*number));
     } else {
       require(!std::get<std::string_view>(value).empty(), "a word is one", name);
