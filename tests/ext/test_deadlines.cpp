@@ -311,10 +311,11 @@ BOOST_AUTO_TEST_CASE(no_short_statement_is_hit_by_a_deadline_that_is_over) {
   const Db db;
   db.rows("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES (1, 2); SELECT warden_timeout(5)");
   std::atomic<bool> stop{false};
+  std::atomic<int> not_ended{0};  // Boost.Test is for one thread
   std::thread beside([&] {
     const Db other;
     other.rows("SELECT warden_timeout(5)");
-    while (!stop) BOOST_TEST(code_of(other, kForever) == SQLITE_INTERRUPT);
+    while (!stop) not_ended += code_of(other, kForever) != SQLITE_INTERRUPT;
   });
   sqlite3_stmt* look_up = nullptr;
   sqlite3_prepare_v2(db.get(), "SELECT x FROM t WHERE id = 1", -1, &look_up, nullptr);
@@ -338,6 +339,7 @@ BOOST_AUTO_TEST_CASE(no_short_statement_is_hit_by_a_deadline_that_is_over) {
   sqlite3_finalize(look_up);
   stop = true;
   beside.join();
+  BOOST_TEST(not_ended == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_host_with_its_own_trace_callback_keeps_it_and_is_not_interrupted) {
@@ -410,10 +412,12 @@ BOOST_AUTO_TEST_CASE(dry_run_records_a_deadline_and_lets_the_statement_end) {
         eventually([&] { return static_cast<std::atomic<bool>*>(sqlite3_user_data(context))->load(); });
       },
       nullptr, nullptr);
-  std::thread worker([&] { BOOST_TEST(code_of(db, "SELECT wait()") == SQLITE_OK); });
+  int code = -1;
+  std::thread worker([&] { code = code_of(db, "SELECT wait()"); });
   BOOST_TEST(eventually([&] { return cancels(id, "reason, dry_run") == "deadline|1"; }));
   stop = true;
   worker.join();
+  BOOST_TEST(code == SQLITE_OK);
   BOOST_TEST(watcher.number(
                  "SELECT count(*) FROM warden_events WHERE action = 'cancel' AND connection_id = " + id) ==
              1);
