@@ -163,7 +163,8 @@ def listed(path):
     found = set()
     with open(path, encoding="utf-8") as text:
         for line in text:
-            if row := re.match(r"\| `([^`]+)` \| (.+?) \|", line):
+            row = re.match(r"\| `([^`]+)` \| (.+?) \|", line)
+            if row and row[1].startswith(AREAS):
                 found.update((row[1], name) for name in re.findall(r"`([^`]+)`", row[2]))
     return found
 

@@ -147,6 +147,15 @@ BOOST_AUTO_TEST_CASE(a_number_of_a_filter_is_the_same_in_its_sql_to_the_last_bit
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_list_of_no_metrics_asks_for_nothing) {
+  for (const std::string none : {"'[]'", "'null'", "NULL"}) {
+    BOOST_TEST(db.rows("SELECT * FROM job_metric_histogram(NULL, " + none + ")").empty(), none);
+    BOOST_TEST((db.rows("SELECT * FROM job_page(NULL, " + none + ") WHERE now = 10000") ==
+                db.rows("SELECT * FROM job_page(NULL) WHERE now = 10000")),
+               none);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_page_beyond_all_numbers_is_empty) {
   BOOST_TEST(db.one("SELECT count(*) FROM jobs(NULL, NULL, 9000000000000000000, 1)") == "6");
   BOOST_TEST(db.one("SELECT count(*) FROM jobs(NULL, NULL, 9000000000000000000, 4)") == "0");
