@@ -78,6 +78,31 @@ BOOST_AUTO_TEST_CASE(the_setting_has_the_last_word_and_keep_leaves_the_host_alon
   BOOST_TEST(db.one("PRAGMA temp_store") == "1");
 }
 
+BOOST_AUTO_TEST_CASE(loaded_into_an_open_connection_they_are_applied_as_soon_as_that_reads_nothing) {
+  const TempDir dir;
+  make_table(dir.file("t.db"), 1);
+  const int status = in_child([&] {
+    db.rows("SELECT warden_set('cache_size', '1MiB')");
+    const auto begun = [&](const std::string& sql) {
+      sqlite3_reset_auto_extension();  // so that it opens without warden
+      Db host(dir.file("t.db"));
+      host.rows(sql);
+      host.load();
+      return host;
+    };
+    const auto size = [](const Db& host) { return host.one("PRAGMA cache_size"); };
+    if (size(begun("SELECT count(*) FROM t")) != "-1024") return 1;
+    const Db unread = begun("");
+    if (size(unread) != "-2000") return 2;
+    if (size(unread) != "-1024") return 3;  // after a statement that has read the schema
+    const Db within = begun("BEGIN; SELECT count(*) FROM t");
+    if (size(within) != "-2000" || size(within) != "-2000") return 4;
+    within.rows("COMMIT; SELECT count(*) FROM t");
+    return size(within) == "-1024" ? 0 : 5;
+  });
+  BOOST_TEST(status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_pragma_that_the_host_forbids_is_given_up_after_some_attempts) {
   const Db other;
   const std::string id = other.one("SELECT warden_connection_id()");
