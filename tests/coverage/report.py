@@ -179,7 +179,8 @@ def main():
     with open(os.path.join(build, "not_covered.txt"), "w", encoding="utf-8") as report:
         for path in sorted(files):
             one = sum_of(path, files[path], report, never_run)
-            rows.append(one.row(path))
+            if one.lines:
+                rows.append(one.row(path))
             areas[next(area for area in AREAS if path.startswith(area))].add(**vars(one))
             total.add(**vars(one))
     print(f"  {'':44}{'lines':>18}{'branches':>24}")
