@@ -11,7 +11,7 @@
 namespace warden::test {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(WARDEN_COUNTS_PROGRAM)
 constexpr std::int64_t kFilters = 800;
 #else
 constexpr std::int64_t kFilters = 10'000;

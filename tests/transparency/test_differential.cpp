@@ -15,8 +15,8 @@
 namespace warden::test {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr std::int64_t kShare = 4;  // of the scripts: the build with sanitizers takes so many times longer
+#if defined(__SANITIZE_ADDRESS__) || defined(WARDEN_COUNTS_PROGRAM)
+constexpr std::int64_t kShare = 4;  // of the scripts: builds that check or count take so many times longer
 #else
 constexpr std::int64_t kShare = 1;
 #endif
