@@ -1,6 +1,7 @@
 # ./run test: sourced by ./run. Every quality gate, each in a build of its own; ends in "N passed, N failed".
 
 readonly kTestPackages=(clang-format)
+readonly kSqliteSourcePackages=(gcc make tcl) # for tests/sqlite_source.sh
 readonly kFuzzPackages=(clang libclang-rt-14-dev)
 tests_passed=0
 tests_failed=0
@@ -47,6 +48,11 @@ check_format() {
 check_layers() {
   ! grep -nE '#include.*sqlite3|sqlite3_[a-z]+\(' watchdog/*.cpp watchdog/*.hpp &&
     ! grep -nE '#include "(\.\./)?ext/' watchdog/*.cpp watchdog/*.hpp
+}
+
+# True where there is no log: who wrote it was content.
+show_if_failed() {
+  [[ ! -e $1 ]] || { tail -20 "$1"; return 1; }
 }
 
 check_links() {
@@ -111,6 +117,7 @@ add_lane() {
 run_tests() {
   # Children of the test programs start threads after fork, and end without joining them.
   export TSAN_OPTIONS="die_after_fork=0 report_thread_leaks=0 detect_deadlocks=1 second_deadlock_stack=1"
+  export UBSAN_OPTIONS="halt_on_error=1 print_stacktrace=1"
   local suites=(release asan tsan) endurance_seconds='' long='' fuzz=''
   while (($#)); do
     case $1 in
@@ -133,6 +140,11 @@ run_tests() {
     shift
   done
   install_packages "${kPackages[@]}" "${kTestPackages[@]}"
+  if [[ " ${suites[*]} " == *" asan "* ]]; then
+    install_packages "${kSqliteSourcePackages[@]}"
+    say "Making SQLite's amalgamation from Debian's source package meanwhile, in build-sqlite/"
+    (tests/sqlite_source.sh >build-sqlite.log 2>&1 && rm build-sqlite.log) &
+  fi
   local preset dir
   for preset in "${suites[@]}"; do
     cmake_flags=(-DWARDEN_WERROR=ON -DWARDEN_TESTS=ON)
@@ -142,6 +154,11 @@ run_tests() {
     else
       dir=build-$preset
       cmake_flags+=(-DWARDEN_BENCH=OFF -DWARDEN_DEMO=OFF)
+    fi
+    if [[ $preset == asan ]]; then
+      wait
+      gate "SQLite's sources" show_if_failed build-sqlite.log
+      cmake_flags+=("-DWARDEN_SQLITE_SOURCE=$([[ -e build-sqlite.log ]] || echo "$PWD/build-sqlite")")
     fi
     local programs
     mapfile -t programs < <(programs_of "$preset")
