@@ -174,6 +174,10 @@ class StatementSlots {
     key.slot->count(run);
     return at;
   }
+  /// The normalised text of a slot.
+  std::string_view sql(int slot) const noexcept {
+    return keys_[static_cast<std::size_t>(slot)].slot->shape->sql;
+  }
   /// What is learned of the run that ended last in this slot. `bytes`: held at its height, -1 = not known.
   void note(int slot, bool error, std::int64_t bytes) noexcept;
 

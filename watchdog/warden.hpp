@@ -80,7 +80,7 @@ class Warden {
   /// Reads the system. Waits at most for another reading, some 50 us.
   SystemReading read_system() noexcept;
   ProcessReading read_process() const noexcept { return sampler_.read_process(); }
-  /// The smallest of physical memory and cgroup limits when it could last be read; 0 = never.
+  /// The smallest of physical memory, cgroup limits and ulimit when it could last be read; 0 = never.
   std::int64_t memory_limit_bytes() const noexcept { return memory_limit_.load(std::memory_order_relaxed); }
   /// Where it all is read from.
   const Files& files() const noexcept { return sampler_.files(); }
@@ -112,6 +112,9 @@ class Warden {
   void note_freed() noexcept { freed_.store(true, std::memory_order_relaxed); }
   std::atomic<bool>& freed() noexcept { return freed_; }
 
+  /// A statement failed for want of room: a row tells of it, once a minute while that lasts. The text is normalised.
+  void warn_of_full(const Connection& connection, std::string_view sql) noexcept;
+
   /// Held while a statement is interrupted and that is recorded.
   Mutex& cancel_lock() noexcept { return cancel_lock_; }
 
@@ -142,6 +145,7 @@ class Warden {
   std::atomic<std::size_t> engines_count_{0};
   std::size_t engines_at_fork_ = 0;
   std::atomic<bool> freed_{false};
+  std::atomic<std::int64_t> warned_of_full_ns_{0};
   Mutex cancel_lock_{LockRank::cancel};
   Mutex taking_lock_{LockRank::taking};  // while settings are taken up
   Watchdog watchdog_;
