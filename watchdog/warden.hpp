@@ -6,6 +6,7 @@
 // The end of a statement that is being interrupted waits for Warden::cancel, and for the one interrupting (Activity).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -114,6 +115,31 @@ class Warden {
 
   /// A statement failed for want of room: a row tells of it, once a minute while that lasts. The text is normalised.
   void warn_of_full(const Connection& connection, std::string_view sql) noexcept;
+
+  /// All figures of statements, those in slots too: take(shape, totals), more than once for a shape. What moves from a slot
+  /// to the store meanwhile may be missing, and no run is given twice. `seen`: a std::vector<const Shape*>, of which as much
+  /// is used as it has capacity; with less than there are calls of `take` they have to be asked for again.
+  template <class Seen, class Take>
+  void each_statement(Seen& seen, Take&& take) {
+    seen.clear();
+    const auto see = [&](const Shape* shape) {
+      if (seen.size() < seen.capacity()) seen.push_back(shape);
+    };
+    statements.each([&](const std::shared_ptr<Shape>& shape, const StatementTotals& totals) {
+      take(shape, totals);
+      see(shape.get());
+    });
+    for (auto c = registry.after(0); c != nullptr; c = registry.after(c->id)) {
+      c->statements.each([&](const std::shared_ptr<Shape>& shape, const StatementTotals& totals) {
+        take(shape, totals);
+        // One that has left the store is only here; but it may have left just now, or have come back and left.
+        const StatementTotals left = statements.totals_of_left(shape);
+        if (left.calls > 0 && std::find(seen.begin(), seen.end(), shape.get()) == seen.end())
+          take(shape, left);
+        see(shape.get());
+      });
+    }
+  }
 
   /// Held while a statement is interrupted and that is recorded.
   Mutex& cancel_lock() noexcept { return cancel_lock_; }
