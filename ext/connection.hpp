@@ -75,6 +75,8 @@ class SqliteConnection final : public Connection {
     static constexpr int kDeepest = 16;
     SqliteConnection& self_;
   };
+  /// Where SQLite would put its next temporary file; "" where it does not say. Throws std::bad_alloc.
+  std::string own_temporary_directory();
   /// Registers functions of ours that only statements of ours call, the first time that one is about to. Throws
   /// vtab::error, std::bad_alloc.
   void own_install_internal();

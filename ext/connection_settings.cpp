@@ -45,6 +45,19 @@ void SqliteConnection::heed(const char* sql) noexcept {
   }
 }
 
+std::string SqliteConnection::own_temporary_directory() {
+  // Locks of a shared cache would be waited for.
+  char* name = nullptr;
+  if (shares_cache() || api()->file_control(db_, "main", SQLITE_FCNTL_TEMPFILENAME, &name) != SQLITE_OK ||
+      name == nullptr) {
+    return {};
+  }
+  const std::unique_ptr<char, void (*)(void*)> owned(name, api()->free);
+  const std::string_view path = name;
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string(".") : std::string(path.substr(0, slash));
+}
+
 void SqliteConnection::take_hooks(Hooks wanted, bool opening) noexcept {
   // A slot is taken while the connection opens or warden is loaded, and never given back or taken again: by then it may
   // be the host's. Callbacks that are not wanted do nothing.

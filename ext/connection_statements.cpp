@@ -209,6 +209,7 @@ void SqliteConnection::judge() noexcept {
   const int code = api()->errcode(db_) & 0xff;
   if (code == SQLITE_CONSTRAINT || code == SQLITE_INTERRUPT || code == SQLITE_FULL || code == SQLITE_MISMATCH)
     statements.note(unjudged_, true, -1);
+  if (code == SQLITE_FULL) warden_.warn_of_full(*this, statements.sql(unjudged_));
   unjudged_ = -1;
 }
 

@@ -8,12 +8,16 @@
 #include <cstdlib>
 
 #include "allocator.hpp"
+#include "clock.hpp"
 #include "relief.hpp"
 
 namespace warden {
 namespace {
 
 std::atomic<Warden*> the_warden{nullptr};
+
+/// Between two rows about a full disk, while that lasts.
+constexpr std::int64_t kWarnAgainNs = 60'000'000'000;
 
 }  // namespace
 
@@ -154,6 +158,20 @@ void Warden::apply_limits(const Settings& now, std::string_view reason) noexcept
     event.measured_bytes = engine.memory_used().value_or(kUnknown);
     journal.record(event);
   });
+}
+
+void Warden::warn_of_full(const Connection& connection, std::string_view sql) noexcept {
+  const std::int64_t now_ns = monotonic_ns();
+  std::int64_t before_ns = warned_of_full_ns_.load(std::memory_order_relaxed);
+  if (before_ns != 0 && now_ns - before_ns < kWarnAgainNs) return;
+  if (!warned_of_full_ns_.compare_exchange_strong(before_ns, now_ns)) return;
+  Event event;
+  event.action = Action::warn;
+  event.reason = "database or disk is full";
+  event.connection_id = connection.id;
+  event.label = connection.label();
+  event.sql = sql;
+  journal.record(event);
 }
 
 void Warden::before_fork() noexcept {
