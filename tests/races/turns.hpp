@@ -3,7 +3,8 @@
 //
 //   Turns::Explored all = Turns::explore(2, 1000, [&] { return std::vector<Turns::Body>{a, b}; }, check);
 //
-// Threads change only where they lock a Mutex or pass a lock_order::point(): in builds with assertions.
+// Threads change only where they lock a Mutex, sleep on one, or pass a lock_order::point(): in builds with assertions. Threads
+// that these start (Worker) take turns as well, until they end.
 #pragma once
 
 #include <algorithm>
