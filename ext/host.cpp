@@ -63,11 +63,9 @@ Host& Host::of(const Api* api) {
   }
   for (int slot = 0; slot < vtab::kSlots; ++slot) {
     if (hosts[static_cast<std::size_t>(slot)] != nullptr) continue;
+    static_assert(vtab::kSlots <= Warden::kMostEngines, "each slot's copy is one that is looked after");
     Host* host = new Host(api, slot);
-    if (!warden.add_engine(host)) {
-      delete host;
-      break;
-    }
+    warden.add_engine(host);
     pin_image(api);
     vtab::slot_api[static_cast<std::size_t>(slot)] = api;
     hosts[static_cast<std::size_t>(slot)] = host;

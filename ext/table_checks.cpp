@@ -180,17 +180,20 @@ struct ChecksTable : OwnTable {
                       reading.rss_bytes ? "" : "mount /proc"});
     }
     const std::string allocator = allocator_name();
+    const bool other = allocator == "other";
     const bool known = read_allocator().known;
+    const bool always = now.trim == TrimMode::always && !other;
     rows.push_back(
         {"trim",
          now.trim == TrimMode::never ? "off"
-         : known                     ? "ok"
+         : known || always           ? "ok"
                                      : "limited",
          "the allocator is " + allocator +
-             (known                  ? ""
-              : allocator == "other" ? ", which warden can't trim"
-                                     : ", which doesn't tell what it holds back: trim = 'always' trims it"),
-         known || now.trim == TrimMode::never || allocator == "other" ? "" : "warden_set('trim', 'always')"});
+             (known    ? ""
+              : other  ? ", which warden can't trim"
+              : always ? ", and trimmed at each interval"
+                       : ", which doesn't tell what it holds back: trim = 'always' trims it"),
+         known || always || other || now.trim == TrimMode::never ? "" : "warden_set('trim', 'always')"});
     const int version = warden.cgroup_version();
     if (version == 0) {
       rows.push_back({"cgroup", "limited", "no memory cgroup was found: physical memory counts", ""});

@@ -6,6 +6,8 @@ readonly kFuzzPackages=(clang libclang-rt-14-dev)
 tests_passed=0
 tests_failed=0
 
+source tests/run_coverage.sh
+
 # counted <name> <command...>: runs a Boost.Test program and adds up its cases.
 counted() {
   local name=$1 out cases failures
@@ -59,6 +61,8 @@ check_links() {
   ! ldd build/warden.so | grep -E 'libsqlite3|libstdc\+\+|libgcc_s'
 }
 
+runs_all() { [[ $1 == release || $1 == coverage || -n $long ]]; }
+
 # The test programs of a preset. Those without threads have nothing for ThreadSanitizer to see; and what AddressSanitizer
 # makes slowest is left for --long.
 programs_of() {
@@ -68,7 +72,7 @@ programs_of() {
   echo warden_race_tests
   echo warden_resource_tests
   [[ $preset == tsan ]] || printf '%s\n' warden_vtab_tests warden_job_tests
-  if [[ $preset == release || -n $long ]]; then
+  if runs_all "$preset"; then
     echo warden_fault_tests
     [[ $preset == tsan ]] || printf '%s\n' warden_untrusted_tests warden_transparency_tests
   fi
@@ -92,7 +96,7 @@ lane_of_one_thread() {
     counted "the helpers" "$dir"/warden_vtab_tests --color_output=no
     counted "the job statistics" "$dir"/warden_job_tests --color_output=no
   fi
-  if [[ $preset == release || -n $long ]]; then
+  if runs_all "$preset"; then
     # One thread, but for what happens beside the watchdog's.
     local beside=()
     [[ $preset != tsan ]] || beside=(--run_test=errors_beside_the_watchdog)
@@ -114,11 +118,24 @@ add_lane() {
   tests_failed=$((tests_failed + failed))
 }
 
+# The programs of a preset, in its directory.
+run_lanes() {
+  local results
+  say "Testing ($1)"
+  results=$(mktemp -d)
+  (lane_of_threads "$@") >"$results/threads" 2>&1 &
+  (lane_of_one_thread "$@") >"$results/one" 2>&1 &
+  wait
+  add_lane "$results/threads"
+  add_lane "$results/one"
+  rm -rf "$results"
+}
+
 run_tests() {
   # Children of the test programs start threads after fork, and end without joining them.
   export TSAN_OPTIONS="die_after_fork=0 report_thread_leaks=0 detect_deadlocks=1 second_deadlock_stack=1"
   export UBSAN_OPTIONS="halt_on_error=1 print_stacktrace=1"
-  local suites=(release asan tsan) endurance_seconds='' long='' fuzz=''
+  local suites=(release asan tsan) endurance_seconds='' long='' fuzz='' coverage=''
   while (($#)); do
     case $1 in
       --fast) suites=(release) ;;
@@ -135,7 +152,11 @@ run_tests() {
         fuzz=yes
         suites=()
         ;;
-      *) fail "./run test: unknown option $1 (there are --fast, --long, --fuzz and --endurance: see tests/README.md)" ;;
+      --coverage)
+        coverage=yes
+        suites=()
+        ;;
+      *) fail "./run test: unknown option $1 (there are --fast, --long, --fuzz, --endurance and --coverage: see tests/README.md)" ;;
     esac
     shift
   done
@@ -163,15 +184,7 @@ run_tests() {
     local programs
     mapfile -t programs < <(programs_of "$preset")
     if [[ $preset == release ]]; then build "$preset"; else build "$preset" "${programs[@]}"; fi
-    say "Testing ($preset)"
-    local results
-    results=$(mktemp -d)
-    (lane_of_threads "$preset" "$dir") >"$results/threads" 2>&1 &
-    (lane_of_one_thread "$preset" "$dir") >"$results/one" 2>&1 &
-    wait
-    add_lane "$results/threads"
-    add_lane "$results/one"
-    rm -rf "$results"
+    run_lanes "$preset" "$dir"
     if [[ $preset == release ]]; then
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
       gate "examples of the documents" tests/sql/run_examples.sh build/warden.so
@@ -181,6 +194,7 @@ run_tests() {
       gate "clang-format" check_format
     fi
   done
+  [[ -z $coverage ]] || run_coverage
   if [[ -n $endurance_seconds ]]; then
     cmake_flags=(-DWARDEN_WERROR=ON -DWARDEN_TESTS=ON)
     build release warden_endurance

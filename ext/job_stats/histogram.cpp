@@ -67,7 +67,7 @@ bool MetricHistogram::add(double v, bool exact) noexcept {
   } else if (place <= -1) {
     ++below_;
   } else if (place >= bins) {
-    ++jobs_.back();  // just below the peak, and rounded up to it
+    ++jobs_.back();  // a peak so small that 0.999999999 of it is itself
   } else {
     // Truncated toward 0, as CAST does: what is less than one bin below 0 is in the first.
     ++jobs_[static_cast<std::size_t>(static_cast<std::int64_t>(place))];

@@ -220,6 +220,29 @@ BOOST_AUTO_TEST_CASE(where_caches_are_shared_and_no_hook_tells_of_statements_nob
   BOOST_TEST(status == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_row_that_meets_both_sides_of_an_or_comes_once) {
+  // SQLite looks each side up by itself, and tells rows apart by their rowid.
+  db.rows("SELECT warden_trim(), warden_trim()");
+  const std::string id = db.one("SELECT warden_connection_id()");
+  BOOST_TEST(
+      db.one(
+          "SELECT count(*), count(DISTINCT rowid), min(rowid = connection_id) FROM warden_connections WHERE "
+          "connection_id = " +
+          id + " OR connection_id IN (SELECT " + id + ")") == "1|1|1");
+  BOOST_TEST(
+      db.one("SELECT count(*) - count(DISTINCT event_id), min(rowid = event_id) FROM warden_events WHERE "
+             "event_id >= 1 OR at_ms >= 1") == "0|1");
+  BOOST_TEST(eventually([&] { return db.number("SELECT count(*) FROM warden_samples") > 0; }));
+  BOOST_TEST(db.one("SELECT count(*) - count(DISTINCT rowid) FROM warden_samples WHERE "
+                    "at_ms >= 1 OR at_ms < 9e15") == "0");
+}
+
+BOOST_AUTO_TEST_CASE(the_function_that_tells_of_a_connections_end_may_be_called) {
+  BOOST_TEST(db.one("SELECT warden_on_close()") == "NULL");
+  BOOST_TEST(
+      db.number("SELECT count(*) FROM warden_connections WHERE connection_id = warden_connection_id()") == 1);
+}
+
 BOOST_AUTO_TEST_CASE(one_row_is_looked_up_by_its_id) {
   const std::string id = db.one("SELECT warden_connection_id()");
   BOOST_TEST(db.number("SELECT count(*) FROM warden_connections WHERE connection_id = " + id) == 1);

@@ -196,23 +196,29 @@ BOOST_AUTO_TEST_CASE(a_writer_without_a_deadline_is_safe_from_that_of_a_cursor_b
 }
 
 BOOST_AUTO_TEST_CASE(a_select_whose_function_writes_is_a_writer) {
-  const Db db(dir.file("t.db"));
-  db.rows("CREATE TABLE t(x)");
-  sqlite3_create_function(
-      db.get(), "write_for_long", 0, SQLITE_UTF8, db.get(),
-      [](sqlite3_context* context, int, sqlite3_value**) {
-        auto* self = static_cast<sqlite3*>(sqlite3_user_data(context));
-        sqlite3_result_int(
-            context, sqlite3_exec(self,
-                                  "INSERT INTO t WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
-                                  "FROM c WHERE i < 300000) SELECT max(i) FROM c",
-                                  nullptr, nullptr, nullptr));
-      },
-      nullptr, nullptr);
-  db.rows("SELECT warden_timeout(20); BEGIN; INSERT INTO t VALUES (0)");
-  BOOST_TEST(db.one("SELECT write_for_long()") == "0");
-  db.rows("COMMIT");
-  BOOST_TEST(db.number("SELECT count(*) FROM t") == 2);
+  // The thread of deadlines sees it, and the progress handler where there is none.
+  for (const std::string hooks : {"trace", "trace+progress"}) {
+    const bool threads = hooks == "trace";
+    watcher.rows("SELECT warden_set('hooks', '" + hooks + "'), warden_set('watchdog', " +
+                 (threads ? "1" : "0") + ")");
+    const Db db(dir.file(hooks));
+    db.rows("CREATE TABLE t(x)");
+    sqlite3_create_function(
+        db.get(), "write_for_long", 0, SQLITE_UTF8, db.get(),
+        [](sqlite3_context* context, int, sqlite3_value**) {
+          auto* self = static_cast<sqlite3*>(sqlite3_user_data(context));
+          sqlite3_result_int(
+              context, sqlite3_exec(self,
+                                    "INSERT INTO t WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 "
+                                    "FROM c WHERE i < 300000) SELECT max(i) FROM c",
+                                    nullptr, nullptr, nullptr));
+        },
+        nullptr, nullptr);
+    db.rows("SELECT warden_timeout(20); BEGIN; INSERT INTO t VALUES (0)");
+    BOOST_TEST(db.one("SELECT write_for_long()") == "0", hooks);
+    db.rows("COMMIT");
+    BOOST_TEST(db.number("SELECT count(*) FROM t") == 2, hooks);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(the_row_of_a_statement_that_ends_beside_another_is_completed) {
@@ -391,6 +397,25 @@ BOOST_AUTO_TEST_CASE(with_the_progress_handler_a_deadline_needs_no_thread) {
   BOOST_TEST(ms_since(began) >= 30);
   BOOST_TEST(cancels(id, "reason, took_us >= 30000, sqlite_after_bytes IS NOT NULL") == "deadline|1|1");
   BOOST_TEST(db.one("SELECT 1") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(the_progress_handler_does_nothing_where_the_hooks_are_lowered) {
+  watcher.rows("SELECT warden_set('hooks', 'trace+progress'), warden_set('watchdog', 0)");
+  const Db db;
+  db.rows("SELECT warden_timeout(1)");
+  const std::string long_one =
+      "SELECT sum(i) FROM (WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 300000) "
+      "SELECT i "
+      "FROM c)";
+  BOOST_TEST(eventually(
+      [&] { return watcher.one("SELECT json_extract(warden_debug(), '$.watchdog_running')") == "0"; }));
+  BOOST_TEST(code_of(db, long_one) == SQLITE_INTERRUPT);
+  watcher.rows("SELECT warden_set('hooks', 'trace')");
+  db.rows("SELECT 1");
+  BOOST_TEST(code_of(db, long_one) == SQLITE_OK);
+  watcher.rows("SELECT warden_set('hooks', 'trace+progress')");
+  db.rows("SELECT 1");
+  BOOST_TEST(code_of(db, long_one) == SQLITE_INTERRUPT);
 }
 
 BOOST_AUTO_TEST_CASE(without_hooks_there_are_no_deadlines) {

@@ -216,11 +216,11 @@ BOOST_AUTO_TEST_CASE(a_build_without_mutexes) {
 BOOST_AUTO_TEST_CASE(a_build_without_progress_handler_and_trace) {
   const int status = in_child([] {
     sqlite3_reset_auto_extension();
+    ::setenv("WARDEN_HOOKS", "trace+progress", 1);  // in force before the hooks are put in place
     const Table no_progress = table_without({address(&sqlite3_progress_handler)});
     const Table no_trace = table_without({address(&sqlite3_trace_v2)});
     const Db first;
     load_with(first, no_progress);
-    first.rows("SELECT warden_set('hooks', 'trace+progress')");
     if (first.one("SELECT hooks FROM warden_connections") != "trace" || check(first, "hooks") != "limited")
       return 1;
     if (!everything_works(first)) return 2;

@@ -78,6 +78,57 @@ BOOST_AUTO_TEST_CASE(the_setting_has_the_last_word_and_keep_leaves_the_host_alon
   BOOST_TEST(db.one("PRAGMA temp_store") == "1");
 }
 
+BOOST_AUTO_TEST_CASE(loaded_into_an_open_connection_they_are_applied_as_soon_as_that_reads_nothing) {
+  const TempDir dir;
+  make_table(dir.file("t.db"), 1);
+  const int status = in_child([&] {
+    db.rows("SELECT warden_set('cache_size', '1MiB')");
+    const auto begun = [&](const std::string& sql) {
+      sqlite3_reset_auto_extension();  // so that it opens without warden
+      Db host(dir.file("t.db"));
+      host.rows(sql);
+      host.load();
+      return host;
+    };
+    const auto size = [](const Db& host) { return host.one("PRAGMA cache_size"); };
+    if (size(begun("SELECT count(*) FROM t")) != "-1024") return 1;
+    const Db unread = begun("");
+    if (size(unread) != "-2000") return 2;
+    if (size(unread) != "-1024") return 3;  // after a statement that has read the schema
+    const Db within = begun("BEGIN; SELECT count(*) FROM t");
+    if (size(within) != "-2000" || size(within) != "-2000") return 4;
+    within.rows("COMMIT; SELECT count(*) FROM t");
+    return size(within) == "-1024" ? 0 : 5;
+  });
+  BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_pragma_that_the_host_forbids_is_given_up_after_some_attempts) {
+  const Db other;
+  const std::string id = other.one("SELECT warden_connection_id()");
+  other.rows("CREATE TABLE t(x)");
+  static int asked = 0;
+  asked = 0;
+  sqlite3_set_authorizer(
+      other.get(),
+      [](void*, int action, const char* pragma, const char*, const char*, const char*) {
+        if (action != SQLITE_PRAGMA || std::string(pragma) != "cache_size") return SQLITE_OK;
+        return ++asked, SQLITE_DENY;
+      },
+      nullptr);
+  db.rows("SELECT warden_set('cache_size', '1MiB')");
+  for (int i = 0; i < 50; ++i) BOOST_TEST(other.error("SELECT * FROM t") == "");
+  BOOST_TEST(asked == 8);
+  BOOST_TEST(
+      db.one("SELECT group_concat(reason) FROM warden_events WHERE action = 'apply' AND connection_id = " +
+             id) == "could not be applied yet");
+  // A new value is tried anew.
+  sqlite3_set_authorizer(other.get(), nullptr, nullptr);
+  db.rows("SELECT warden_set('cache_size', '2MiB')");
+  other.rows("SELECT * FROM t");
+  BOOST_TEST(other.one("PRAGMA cache_size") == "-2048");
+}
+
 BOOST_AUTO_TEST_CASE(a_temporary_table_is_never_dropped_for_a_setting) {
   const Db other;
   other.rows("CREATE TEMP TABLE mine(a); INSERT INTO mine VALUES (1)");
@@ -114,6 +165,30 @@ BOOST_AUTO_TEST_CASE(a_lower_limit_of_the_host_stands) {
     if (host.one("PRAGMA soft_heap_limit") != "10000000") return 4;
     host.rows("SELECT warden_set('soft_heap_limit', 0)");  // leave it alone: what the host had
     return host.one("PRAGMA soft_heap_limit") == "50000000" ? 0 : 5;
+  });
+  BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_lower_hard_limit_of_the_host_stands) {
+  const int status = in_child([] {
+    sqlite3_hard_heap_limit64(500'000'000);
+    Db host;
+    host.load();
+    const auto limits = [&] {
+      return host.one("PRAGMA hard_heap_limit") + " " + host.one("PRAGMA soft_heap_limit");
+    };
+    host.rows("SELECT warden_set('memory_budget', '400MB'), warden_set('hard_heap_limit', '1GB')");
+    if (limits() != "500000000 400000000") return 1;
+    host.rows("SELECT warden_set('hard_heap_limit', '300MB')");
+    if (limits() != "300000000 300000000") return 2;
+    // The host lowers it below ours, and raises nothing by what it sets soft.
+    sqlite3_hard_heap_limit64(200'000'000);
+    host.rows("SELECT warden_set('hard_heap_limit', '250MB')");
+    if (limits() != "200000000 200000000") return 3;
+    host.rows("SELECT warden_set('soft_heap_limit', 0)");
+    if (limits() != "200000000 200000000") return 4;
+    host.rows("SELECT warden_reset()");
+    return host.one("PRAGMA hard_heap_limit") == "200000000" ? 0 : 5;
   });
   BOOST_TEST(status == 0);
 }

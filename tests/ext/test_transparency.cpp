@@ -171,6 +171,17 @@ BOOST_AUTO_TEST_CASE(the_deadline_of_a_statement_that_was_given_up_hits_no_later
                        other.one("SELECT warden_connection_id()") + " AND state = 'idle'") == 1);
 }
 
+BOOST_AUTO_TEST_CASE(after_a_statement_that_was_given_up_the_hooks_are_not_lost_for_ever) {
+  const Db other(dir.file("g.db"));
+  const std::string hooks = "SELECT hooks FROM warden_connections WHERE connection_id = " +
+                            other.one("SELECT warden_connection_id()");
+  // Its end is not told; so the watchdog takes the hooks for lost, until the next statement is.
+  BOOST_TEST(give_up(other.get(), kTwoRows) == SQLITE_ABORT);
+  BOOST_TEST(eventually([&] { return db.one(hooks) == "lost"; }));
+  other.rows("SELECT 1");
+  BOOST_TEST(db.one(hooks) == "trace");
+}
+
 BOOST_AUTO_TEST_CASE(a_statement_that_was_given_up_is_not_shown_when_an_older_one_ends) {
   // Its text is gone: AddressSanitizer sees who reads it.
   const Db other(dir.file("g.db"), SQLITE_OPEN_NOMUTEX);

@@ -242,6 +242,7 @@ BOOST_AUTO_TEST_CASE(values_without_measure) {
   BOOST_TEST(bin_of(infinite, std::nullopt, 10) == 11);
   BOOST_TEST(bin_of(1e308, std::nullopt, 10) == 11);
   BOOST_TEST(bin_of(-1, std::nullopt, 10) == kBelow);
+  BOOST_TEST(bin_of(5e-324, 5e-324, 10) == 10);  // of the smallest number 0.999999999 is itself
   MetricHistogram grown(10, std::nullopt, real_api());
   for (const double v : {5e-324, 1.0, 1e300}) BOOST_TEST(grown.add(v));
   BOOST_TEST(std::isfinite(grown.peak()));

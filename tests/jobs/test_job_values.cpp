@@ -1,6 +1,7 @@
 // What jobs may have in their columns without being wrong: footprints that are no JSON are left out and counted, numbers
 // that are no numbers are 0 or unknown, and sums that don't fit are an error that names the sum.
 #include <boost/test/unit_test.hpp>
+#include <cstring>
 
 #include "job_host.hpp"
 
@@ -121,6 +122,44 @@ BOOST_AUTO_TEST_CASE(times_at_the_ends_of_all_numbers) {
   BOOST_TEST(
       db.error("SELECT * FROM job_stats('{\"duration\":{\"from\":9223372036854775807}}') WHERE now = -5") ==
       "job_stats: filter.duration.from is out of range");
+}
+
+BOOST_AUTO_TEST_CASE(a_number_of_a_filter_is_the_same_in_its_sql_to_the_last_bit) {
+  // SQLite reads one in thousands of the digits that it prints as the number beside it.
+  const std::uint64_t seed = random_seed();
+  std::mt19937_64 random(seed);
+  std::vector<std::string> numbers{"0.1",    "1e22",     "123456789012345.6789",   "2.2250738585072014e-308",
+                                   "5e-324", "3.1e-310", "1.7976931348623157e308", "1.2354290384299148e+263"};
+  for (int i = 0; i < 2000; ++i) {
+    const std::uint64_t bits = random() & 0x7fffffffffffffff;
+    double number = 0;
+    std::memcpy(&number, &bits, sizeof(number));
+    std::array<char, 40> digits{};
+    std::snprintf(digits.data(), digits.size(), "%.17g", number);
+    if (number - number == 0) numbers.emplace_back(digits.data());  // neither infinite nor none
+  }
+  for (const std::string& number : numbers) {
+    const std::string sql =
+        db.one("SELECT job_filter_sql('{\"energy\":{\"from\":" + number + ",\"to\":" + number + "}}')");
+    BOOST_TEST(db.one("SELECT count(*) FROM (SELECT json_extract('[" + number +
+                      "]', '$[0]') AS energy) AS job WHERE " + (sql.empty() ? "1" : sql)) == "1",
+               number << " became " << sql << ", seed " << seed);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_list_of_no_metrics_asks_for_nothing) {
+  for (const std::string none : {"'[]'", "'null'", "NULL"}) {
+    BOOST_TEST(db.rows("SELECT * FROM job_metric_histogram(NULL, " + none + ")").empty(), none);
+    BOOST_TEST((db.rows("SELECT * FROM job_page(NULL, " + none + ") WHERE now = 10000") ==
+                db.rows("SELECT * FROM job_page(NULL) WHERE now = 10000")),
+               none);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_page_beyond_all_numbers_is_empty) {
+  BOOST_TEST(db.one("SELECT count(*) FROM jobs(NULL, NULL, 9000000000000000000, 1)") == "6");
+  BOOST_TEST(db.one("SELECT count(*) FROM jobs(NULL, NULL, 9000000000000000000, 4)") == "0");
+  BOOST_TEST(db.one("SELECT count(*) FROM jobs(NULL, NULL, 2, 9223372036854775807)") == "0");
 }
 
 BOOST_AUTO_TEST_CASE(columns_may_hold_anything) {

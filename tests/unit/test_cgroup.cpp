@@ -201,6 +201,13 @@ BOOST_AUTO_TEST_CASE(octal_escapes_of_mountinfo_are_decoded) {
   BOOST_TEST(limit() == 140 * kMegabyte);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_no_octal_escape_stays_as_it_is) {
+  // No kernel writes such a line; whatever stands there is taken as it is, and nothing is read beyond its end.
+  self("0::/a\n", "30 22 0:26 /a /mnt/\\8\\08\\008\\:07\\0:7\\00:\\12 rw - cgroup2 cgroup2 rw\n");
+  group("/mnt/\\8\\08\\008\\:07\\0:7\\00:\\12", "160000000\n", "max\n");
+  BOOST_TEST(limit() == 160 * kMegabyte);
+}
+
 BOOST_AUTO_TEST_CASE(colons_in_a_groups_name_belong_to_it) {
   self("0::/machine/qemu:7:vm\n", kV2Mount);
   group("/sys/fs/cgroup/machine/qemu:7:vm", "150000000\n", "max\n");

@@ -1,6 +1,7 @@
 // Parsing PSI files, and the watch that a poll() waits on, over hostile and honest environments.
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -199,6 +200,32 @@ BOOST_AUTO_TEST_CASE(fifo_without_a_writer_does_not_block_the_open) {
   open("/fifo");
   BOOST_TEST(watch.fd() >= 0);
   BOOST_TEST(poll_now() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(fifo_that_may_only_be_read_is_watched_as_long_as_it_is_written) {
+  const uid_t user = ::geteuid();
+  const int writer = make_fifo("/fifo");
+  const int secret = make_fifo("/secret");
+  ::chmod(tree.real("/fifo").c_str(), 0444);
+  ::chmod(tree.real("/secret").c_str(), 0000);
+  if (user == 0) {  // permissions do not bind root
+    ::chmod(tree.root().c_str(), 0755);
+    BOOST_REQUIRE(::seteuid(65534) == 0);
+    ::prctl(PR_SET_DUMPABLE, 1);  // or its own descriptors are hidden below /proc
+  }
+  open("/secret");
+  const std::string of_secret = status();
+  open("/fifo", "Zm9v");
+  if (user == 0) BOOST_REQUIRE(::seteuid(user) == 0);
+  BOOST_TEST(of_secret.starts_with("$MEMORY_PRESSURE_WATCH refused: Permission denied"));
+  BOOST_TEST(status().starts_with("watches $MEMORY_PRESSURE_WATCH: /fifo"), status());
+  BOOST_TEST(poll_now() == 0);  // and nothing was written
+  BOOST_TEST(::write(writer, "pressure", 8) == 8);
+  BOOST_TEST(watch.consume(poll_now()));
+  ::close(writer);
+  BOOST_TEST(!watch.consume(poll_now()));
+  BOOST_TEST(status() == "not watched: what was watched has ended");
+  ::close(secret);
 }
 
 BOOST_AUTO_TEST_CASE(fifo_gets_what_is_to_be_written) {
