@@ -5,6 +5,7 @@
 // the first six become the footprints of the six jobs, every second one as a BLOB.
 #include <cmath>
 #include <map>
+#include <optional>
 
 #include "ext/job_stats/footprint.hpp"
 #include "linked_host.hpp"
