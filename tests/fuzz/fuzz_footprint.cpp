@@ -121,13 +121,11 @@ void judge_histogram(std::int64_t bins, const std::string& peak) {
   const fuzz::Answer found = host().ask("SELECT bin, jobs" + call + " WHERE jobs > 0 ORDER BY bin", metrics);
   require(found.rows == wanted, "a histogram counts each value in its bin", found.all(),
           fuzz::Answer{SQLITE_OK, "", wanted}.all() + " by " + metrics);
-  require(host().ask("SELECT DISTINCT without_value, bad_footprints" + call, metrics).all() ==
-              host()
-                  .ask("SELECT count(*) - " + std::to_string(values.size()) +
-                       ", count(CASE WHEN length(footprint) > 0 AND NOT json_valid(footprint) THEN 1 END) "
-                       "FROM job")
-                  .all(),
-          "jobs without a value are counted", metrics);
+  const fuzz::Answer without = host().ask("SELECT DISTINCT without_value, bad_footprints" + call, metrics);
+  const fuzz::Answer by_hand = host().ask("SELECT count(*) - " + std::to_string(values.size()) +
+                                          ", count(CASE WHEN length(CAST(footprint AS BLOB)) > 0 AND NOT "
+                                          "json_valid(footprint) THEN 1 END) FROM job");
+  require(without.all() == by_hand.all(), "jobs without a value are counted", without.all(), by_hand.all());
 }
 
 /// Digits, perhaps with a point among them: what JSON and SQL both read, and not 0, which means "open" in a filter.
@@ -144,7 +142,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::Bytes input(data, size);
   const std::string_view first = input.until(kSeparator);
   std::string bound(first.substr(std::min(first.find(' '), first.size() - 1) + 1));
-  const std::int64_t bins = std::clamp(std::atoi(std::string(first).c_str()), 1, 1000);
+  const std::int64_t bins = std::clamp(std::atoi(std::string(first).c_str()), 1, 200);
   if (!is_plain_number(bound)) bound = "62.753";
 
   jobs::FootprintScanner scanner(kKeys, test::real_api());

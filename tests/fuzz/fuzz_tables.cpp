@@ -12,7 +12,7 @@ using namespace warden;
 using fuzz::require;
 
 /// What a join of whole tables may take, in instructions of SQLite.
-constexpr int kMostInstructions = 300'000;
+constexpr int kMostInstructions = 100'000;
 /// Settings that disturb nobody, whatever they are.
 const std::string kHarmless =
     "('idle_grace_ms', 'idle_keep', 'trim_above', 'show_sql', 'release_above', 'dry_run', 'cancel_after_ms')";
