@@ -104,7 +104,7 @@ void judge_process(const Tree& tree, const SystemReading& reading) {
   if (!all) return;
   const std::int64_t page = ::sysconf(_SC_PAGESIZE);
   std::int64_t parts = *reading.rss_anonymous_bytes + *reading.rss_file_bytes;
-  if (fuzz::planted() && *reading.rss_file_bytes > 1000 * page) parts = 0;
+  if (fuzz::planted() && *reading.rss_anonymous_bytes == 0) parts = -1;
   require(*reading.rss_bytes == parts && *reading.rss_file_bytes >= 0 && *reading.rss_anonymous_bytes >= 0,
           "resident memory is the sum of its parts", statm->second, std::to_string(*reading.rss_bytes));
   const auto second = std::min(statm->second.find_first_of(" \t", statm->second.find_first_not_of(" \t")),
