@@ -61,7 +61,7 @@ void judge_settings(const std::vector<const char*>& environment) {
                    [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
     try {
       set.set(name, line.substr(equals + 1));
-      is_set[setting_position(name)] = !(fuzz::planted() && line.ends_with("=auto"));
+      is_set[setting_position(name)] = !(fuzz::planted() && line.find('3') != line.npos);
     } catch (const BadValue&) {
       ++refused;
     }
