@@ -135,26 +135,26 @@ run_tests() {
   # Children of the test programs start threads after fork, and end without joining them.
   export TSAN_OPTIONS="die_after_fork=0 report_thread_leaks=0 detect_deadlocks=1 second_deadlock_stack=1"
   export UBSAN_OPTIONS="halt_on_error=1 print_stacktrace=1"
-  local suites=(release asan tsan) endurance_seconds='' long='' fuzz='' coverage=''
+  local suites=(release asan tsan) endurance_seconds='' long='' fuzz=yes coverage=''
   while (($#)); do
     case $1 in
-      --fast) suites=(release) ;;
+      --fast) suites=(release) fuzz='' ;;
       --long)
         export WARDEN_TEST_SECONDS=${WARDEN_TEST_SECONDS:-120} WARDEN_FUZZ_SECONDS=${WARDEN_FUZZ_SECONDS:-600}
-        long=yes fuzz=yes
+        long=yes
         endurance_seconds=${WARDEN_ENDURANCE_SECONDS:-3600}
         ;;
       --endurance)
         endurance_seconds=${WARDEN_ENDURANCE_SECONDS:-600}
-        suites=()
+        suites=() fuzz=''
         ;;
       --fuzz)
-        fuzz=yes
-        suites=()
+        export WARDEN_FUZZ_SECONDS=${WARDEN_FUZZ_SECONDS:-120}
+        suites=() fuzz=yes
         ;;
       --coverage)
         coverage=yes
-        suites=()
+        suites=() fuzz=''
         ;;
       *) fail "./run test: unknown option $1 (there are --fast, --long, --fuzz, --endurance and --coverage: see tests/README.md)" ;;
     esac

@@ -10,6 +10,7 @@
 #include "allocator.hpp"
 #include "clock.hpp"
 #include "relief.hpp"
+#include "utf8.hpp"
 
 namespace warden {
 namespace {
@@ -101,7 +102,9 @@ int Warden::cgroup_version() noexcept {
 
 std::string Warden::cgroup_directory() {
   const std::lock_guard held(system_lock_);
-  return sampler_.cgroup().directory();
+  std::string shown;
+  append_utf8(shown, sampler_.cgroup().directory());
+  return shown;
 }
 
 std::string Warden::pressure_path() {

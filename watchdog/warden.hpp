@@ -86,6 +86,7 @@ class Warden {
   /// Where it all is read from.
   const Files& files() const noexcept { return sampler_.files(); }
   int cgroup_version() noexcept;
+  /// To be shown: UTF-8, whatever bytes its name has. Throws std::bad_alloc.
   std::string cgroup_directory();
   /// The cgroup's memory.pressure, or "". Throws std::bad_alloc.
   std::string pressure_path();
