@@ -39,6 +39,13 @@ struct Counting {
   std::atomic<bool> reset_begun{false}, reset_done{false};
   std::atomic<int> read_twice{0};
 
+  ~Counting() {
+    // Before the store goes, which they give up to.
+    for (auto* c : {&a, &b}) {
+      if (*c != nullptr) warden.registry.remove((*c)->id);
+    }
+  }
+
   void begin_anew() {
     warden.statements.reset();
     warden.statements.resize(most);
