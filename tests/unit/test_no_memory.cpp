@@ -34,13 +34,16 @@ struct Scarcity {
 
 }  // namespace
 
-void* operator new(std::size_t bytes) {
+// Not inlined: GCC takes an inlined free() for the wrong end of a memory that is not seen to come from malloc().
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
   if (void* const memory = take(bytes)) return memory;
   throw std::bad_alloc();
 }
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return take(bytes); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  return take(bytes);
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace warden::test {
 
