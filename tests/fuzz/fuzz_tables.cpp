@@ -18,7 +18,7 @@ const std::string kHarmless =
     "('idle_grace_ms', 'idle_keep', 'trim_above', 'show_sql', 'release_above', 'dry_run', 'cancel_after_ms')";
 
 /// Jobs whose columns hold what their names don't promise; but no numbers for texts nor the other way round, since the subquery
-/// of the second text would make them what the column says (test_job_sources has those).
+/// of the second text would make them what the column says (untrusted/test_values has those).
 const std::string kOdd =
     "UPDATE odd SET start_time = 2000.0, job_id = 102.0, hpc_user = '' WHERE id = 2;"
     "UPDATE odd SET start_time = 2800.5, job_id = 'none', project = x'7031' WHERE id = 3;"
