@@ -253,8 +253,9 @@ BOOST_AUTO_TEST_CASE(what_was_attached_while_no_hook_told_of_it_is_not_looked_in
       first.rows("CREATE TABLE IF NOT EXISTS t(x); INSERT INTO t VALUES (1)");
       std::optional<Db> second;
       if (!alone) second.emplace(shared);
-      db.rows("SELECT warden_set('hooks', 'none')");
       const Db other;
+      db.rows("SELECT warden_set('hooks', 'none')");
+      other.rows("SELECT 1");
       other.rows("ATTACH '" + shared + "' AS other; SELECT * FROM other.t");
       other.rows("SELECT warden_set('hooks', 'trace'); SELECT 1");
       if (row_of(db, "hooks", other, other.one("SELECT warden_connection_id()")) != "trace") return 1;
