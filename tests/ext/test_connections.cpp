@@ -149,9 +149,10 @@ BOOST_AUTO_TEST_CASE(a_trace_callback_of_the_host_is_left_alone_and_told) {
   BOOST_TEST(other.one("SELECT status FROM warden_checks WHERE \"check\" = 'hooks'") == "problem");
 }
 
-// SQLite asserts that the callback which sees a statement end is the one that saw it begin.
-BOOST_AUTO_TEST_CASE(a_trace_callback_set_while_a_statement_runs_leaves_no_connection_active_for_ever,
-                     *sqlite_without_assertions()) {
+BOOST_AUTO_TEST_CASE(a_trace_callback_set_while_a_statement_runs_leaves_no_connection_active_for_ever) {
+  if (skipped_for_assertions(
+          "SQLite asserts that the callback which sees a statement end is the one that saw it begin"))
+    return;
   const Db other;
   const std::string id = other.one("SELECT warden_connection_id()");
   sqlite3_stmt* half = nullptr;

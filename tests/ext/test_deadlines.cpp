@@ -366,9 +366,10 @@ BOOST_AUTO_TEST_CASE(a_host_with_its_own_trace_callback_keeps_it_and_is_not_inte
   BOOST_TEST(cancels(id) == "");
 }
 
-// SQLite asserts that the callback which sees a statement end is the one that saw it begin.
-BOOST_AUTO_TEST_CASE(a_trace_callback_set_while_a_statement_is_open_ends_our_part_in_it,
-                     *sqlite_without_assertions()) {
+BOOST_AUTO_TEST_CASE(a_trace_callback_set_while_a_statement_is_open_ends_our_part_in_it) {
+  if (skipped_for_assertions(
+          "SQLite asserts that the callback which sees a statement end is the one that saw it begin"))
+    return;
   make_table(dir.file("t.db"), 1);
   const Db db(dir.file("t.db"));
   const std::string id = db.one("SELECT warden_connection_id()");
