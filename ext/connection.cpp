@@ -73,7 +73,9 @@ void SqliteConnection::install(bool opening) {
   }
   enrolled_ = true;
   activity.set_in_transaction(api()->get_autocommit(db_) == 0);
-  find_shared_cache();
+  // What an older SQLite has attached it does not say.
+  if (!opening && host_.can().version_number < kTellsNames) blind_.store(true);
+  find_shared_caches();
   take_hooks(Warden::instance().current().hooks, true);
   // Loaded into a connection that has not read its schema yet: a pragma would read it now, and could wait for a lock.
   const bool at_once =
@@ -97,7 +99,7 @@ void SqliteConnection::on_close(void* self) noexcept {
   }
   connection->statements.close();
   Warden::instance().registry.remove(connection->id);
-  connection->host_.forget_file(connection->file_object_);
+  for (const void* object : connection->file_objects_) connection->host_.forget_file(object);
   connection->host_.connections.fetch_sub(1);
 }
 
@@ -164,7 +166,7 @@ Connection::Inside SqliteConnection::look_inside() noexcept {
 void SqliteConnection::catch_up() noexcept {
   if (activity.running() && !has_busy_statement()) {
     // Its end was not told: it came to nothing, or the host has put its own trace callback in our place while it ran.
-    if (!activity.suspended()) lost_.store(true, std::memory_order_relaxed);
+    if (!activity.suspended()) note_lost();
     activity.forget(monotonic_ns());
   }
   activity.set_in_transaction(api()->get_autocommit(db_) == 0);

@@ -22,12 +22,16 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "host.hpp"
 #include "registry.hpp"
 #include "value.hpp"
 
 namespace warden::ext {
+
+/// The first SQLite with sqlite3_db_name().
+inline constexpr int kTellsNames = 3'039'000;
 
 /// See above. Owned by the registry and by the connection itself until it closes.
 class SqliteConnection final : public Connection {
@@ -75,6 +79,8 @@ class SqliteConnection final : public Connection {
     static constexpr int kDeepest = 16;
     SqliteConnection& self_;
   };
+  /// Where SQLite would put its next temporary file; "" where it does not say. Throws std::bad_alloc.
+  std::string own_temporary_directory();
   /// Registers functions of ours that only statements of ours call, the first time that one is about to. Throws
   /// vtab::error, std::bad_alloc.
   void own_install_internal();
@@ -110,7 +116,8 @@ class SqliteConnection final : public Connection {
   bool has_to_apply() noexcept;
   bool may_apply_after(sqlite3_stmt* statement) noexcept;
   void record_applied(bool done) noexcept;
-  void find_shared_cache() noexcept;
+  void find_shared_caches() noexcept;
+  void note_lost() noexcept;
   bool may_be_entered() noexcept;
   bool has_busy_statement() noexcept;
   bool copies_pages() noexcept;
@@ -123,13 +130,14 @@ class SqliteConnection final : public Connection {
   Warden& warden_;
   sqlite3* db_;
   sqlite3_mutex* mutex_;
-  std::atomic<const void*> file_object_{nullptr};  // SQLite's, to be compared only
-  std::shared_ptr<SqliteConnection> self_;         // until it closes
-  Mutex handle_lock_{LockRank::handle};            // other threads' use of db_ against its end
-  bool open_ = true;                               // guarded by handle_lock_
+  std::shared_ptr<SqliteConnection> self_;  // until it closes
+  Mutex handle_lock_{LockRank::handle};     // other threads' use of db_ against its end
+  bool open_ = true;                        // guarded by handle_lock_
   std::atomic<bool> shared_cache_{false};
   std::atomic<Hooks> taken_{Hooks::none};
   std::atomic<bool> lost_{false};
+  std::atomic<bool> blind_{
+      false};  // for some time nothing told of its statements: it may have attached anything
   std::atomic<std::int64_t> traffic_{
       -1};  // cache hits and misses when last measured, where no hook tells of statements
 
@@ -148,6 +156,9 @@ class SqliteConnection final : public Connection {
   int unjudged_ =
       -1;  // the slot of the last statement, as long as it is not known how it ended; or who has the mutex
   std::int64_t end_pause_ns_ = 0;
+  bool attaches_ = false;  // an ATTACH or a DETACH runs
+  // SQLite's file objects of its databases, to be compared only.
+  std::vector<const void*> file_objects_;
   bool applied_any_ = false;  // cache_size or temp_store is not "keep"
   std::optional<std::int64_t> applied_cache_kib_;
   TempStore applied_temp_store_ = TempStore::keep;

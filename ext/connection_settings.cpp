@@ -2,6 +2,8 @@
 // connection's own thread.
 #include <string.h>
 
+#include <algorithm>
+
 #include "clock.hpp"
 #include "connection.hpp"
 #include "warden.hpp"
@@ -12,8 +14,6 @@ namespace {
 /// Virtual machine instructions between two calls of the progress handler: 3 % on operation-bound statements, nothing
 /// on scans (measured); more often costs more and gains nothing.
 constexpr int kProgressInstructions = 1000;
-/// The first SQLite with sqlite3_db_name().
-constexpr int kTellsNames = 3'039'000;
 /// A pragma that fails this often is given up.
 constexpr int kApplyAttempts = 8;
 
@@ -36,6 +36,7 @@ void SqliteConnection::heed(const char* sql) noexcept {
       ask(kApply);
     }
   }
+  attaches_ = attaches_ || begins_with(sql, "ATTACH") || begins_with(sql, "DETACH");
   // A database attached with a shared cache brings locks that others hold through their statements. A name that is
   // bound can't be seen here, so it counts as one.
   if (begins_with(sql, "ATTACH") && (host_.shares_caches() || ::strcasestr(sql, "cache=shared") != nullptr ||
@@ -43,6 +44,19 @@ void SqliteConnection::heed(const char* sql) noexcept {
     shared_cache_.store(true);
     host_.note_shared_cache();
   }
+}
+
+std::string SqliteConnection::own_temporary_directory() {
+  // Locks of a shared cache would be waited for.
+  char* name = nullptr;
+  if (shares_cache() || api()->file_control(db_, "main", SQLITE_FCNTL_TEMPFILENAME, &name) != SQLITE_OK ||
+      name == nullptr) {
+    return {};
+  }
+  const std::unique_ptr<char, void (*)(void*)> owned(name, api()->free);
+  const std::string_view path = name;
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string(".") : std::string(path.substr(0, slash));
 }
 
 void SqliteConnection::take_hooks(Hooks wanted, bool opening) noexcept {
@@ -65,6 +79,7 @@ void SqliteConnection::take_hooks(Hooks wanted, bool opening) noexcept {
   }
   const Hooks before = taken_.load(std::memory_order_relaxed);
   const Hooks now = std::min(wanted, installed_);
+  if (now == Hooks::none) blind_.store(true, std::memory_order_relaxed);
   if (now == before) return;
   if (now == Hooks::none) activity.forget(monotonic_ns());
   if (before == Hooks::none && !opening) unseen_beginning_ = true;
@@ -162,27 +177,50 @@ void SqliteConnection::record_applied(bool done) noexcept {
   Warden::instance().journal.record(event);
 }
 
+void SqliteConnection::note_lost() noexcept {
+  lost_.store(true, std::memory_order_relaxed);
+  blind_.store(true, std::memory_order_relaxed);
+}
+
 bool SqliteConnection::may_be_entered() noexcept {
-  // For who has its mutex. It may have attached a shared cache just before; and where no hook tells of that, one that has
-  // attached anything counts as one that has, if caches are shared in this process. (Older ones don't tell.)
+  // For who has its mutex. It may have attached a shared cache just before; and where for some time no hook told of that, one
+  // that has attached anything counts as one that has, if caches are shared in this process. (Older ones don't tell.)
   if (shares_cache()) return false;
-  if (!host_.shares_caches()) return true;
-  if (taken_.load(std::memory_order_relaxed) != Hooks::none && !lost_.load(std::memory_order_relaxed))
-    return true;
+  if (!blind_.load(std::memory_order_relaxed) || !host_.shares_caches()) return true;
   return host_.can().version_number >= kTellsNames && api()->db_name(db_, 2) == nullptr;
 }
 
-void SqliteConnection::find_shared_cache() noexcept {
-  // Two connections with one file object share a cache.
-  sqlite3_file* object = nullptr;
-  if (api()->file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &object) != SQLITE_OK || object == nullptr)
-    return;
-  const std::int64_t other = host_.note_file(object, id);
-  if (other >= 0) file_object_ = object;
-  if (other == 0) return;
-  shared_cache_.store(true);
-  if (const auto connection = Warden::instance().registry.find(other)) {
-    if (auto* sharing = dynamic_cast<SqliteConnection*>(connection.get())) sharing->shared_cache_.store(true);
+void SqliteConnection::find_shared_caches() noexcept {
+  // Who asked for a shared cache will have one as soon as another does, perhaps where no hook tells of it.
+  const char* path = api()->db_filename(db_, "main");
+  const char* cache = path == nullptr ? nullptr : api()->uri_parameter(path, "cache");
+  if (cache != nullptr && ::strcmp(cache, "shared") == 0) host_.note_shared_cache();
+  // Two connections with one file object share a cache, be it the main database of one and attached to the other.
+  std::vector<const void*> found;
+  try {
+    const bool tells = host_.can().version_number >= kTellsNames;
+    for (int i = 0; const char* name = i == 0 ? "main" : tells ? api()->db_name(db_, i) : nullptr; ++i) {
+      sqlite3_file* object = nullptr;
+      if (i == 1 || api()->file_control(db_, name, SQLITE_FCNTL_FILE_POINTER, &object) != SQLITE_OK ||
+          object == nullptr)
+        continue;  // 1 is "temp", which nobody shares
+      found.push_back(object);
+      if (std::find(file_objects_.begin(), file_objects_.end(), object) != file_objects_.end()) continue;
+      const std::int64_t other = host_.note_file(object, id);
+      if (other < 0) found.pop_back();
+      if (other == 0) continue;
+      shared_cache_.store(true);
+      if (const auto connection = Warden::instance().registry.find(other)) {
+        if (auto* sharing = dynamic_cast<SqliteConnection*>(connection.get()))
+          sharing->shared_cache_.store(true);
+      }
+    }
+    for (const void* object : file_objects_) {
+      if (std::find(found.begin(), found.end(), object) == found.end()) host_.forget_file(object);
+    }
+    file_objects_.swap(found);
+  } catch (const std::bad_alloc&) {
+    shared_cache_.store(true);  // as long as it is not known
   }
 }
 

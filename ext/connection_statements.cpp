@@ -98,7 +98,10 @@ void SqliteConnection::began(sqlite3_stmt* statement, const char* sql) noexcept 
   unseen_beginning_ = false;
   unjudged_ = -1;
   if (lost_.load(std::memory_order_relaxed)) lost_.store(false, std::memory_order_relaxed);
-  if (*sql <= ' ' || (*sql | 0x20) == 'p' || (*sql | 0x20) == 'a') heed(sql);  // PRAGMA, ATTACH
+  // PRAGMA, ATTACH, DETACH
+  if (*sql <= ' ' || (*sql | 0x20) == 'p' || (*sql | 0x20) == 'a' ||
+      ((*sql | 0x20) == 'd' && (sql[1] | 0x20) == 'e' && (sql[2] | 0x20) == 't'))
+    heed(sql);
   traits.timeout_ns = warden_.deadlines().timeout_ns(*this);
   if (traits.timeout_ns > 0 || activity.depth() > 0 || hot.asks_writes.load(std::memory_order_relaxed)) {
     traits.writes = api()->stmt_readonly(statement) == 0 || ends_transactions(sql);
@@ -155,6 +158,10 @@ void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noex
     if (run.interrupted) cancellation.own_part_done.store(true, std::memory_order_release);
     return;
   }
+  if (attaches_) {
+    attaches_ = false;
+    find_shared_caches();
+  }
   // Where its beginning was not told: SQLite's own clock, in milliseconds.
   const std::int64_t elapsed_ns = run.elapsed_ns < 0 ? told_ns : run.elapsed_ns;
   const bool was_long = elapsed_ns >= kLongStatementNs;
@@ -209,6 +216,7 @@ void SqliteConnection::judge() noexcept {
   const int code = api()->errcode(db_) & 0xff;
   if (code == SQLITE_CONSTRAINT || code == SQLITE_INTERRUPT || code == SQLITE_FULL || code == SQLITE_MISMATCH)
     statements.note(unjudged_, true, -1);
+  if (code == SQLITE_FULL) warden_.warn_of_full(*this, statements.sql(unjudged_));
   unjudged_ = -1;
 }
 
@@ -299,7 +307,7 @@ void SqliteConnection::own_call() noexcept {
   if (!internal_ && activity.depth() == 0 && taken_.load(std::memory_order_relaxed) != Hooks::none &&
       !unseen_beginning_ && !runs_again()) {
     // A statement runs, and its beginning was not told: the host has put its own trace callback in our place.
-    lost_.store(true, std::memory_order_relaxed);
+    note_lost();
   }
   Warden::instance().watchdog().ensure_running();
 }

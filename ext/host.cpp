@@ -23,13 +23,14 @@ void pin_image(const Api* api) noexcept {
   }
 }
 
-/// A mutex of a build or configuration without threads is a small constant: 8 in the no-op implementation.
+/// A mutex of a build or configuration without threads is a small constant: 8 in the no-op implementation. With SQLITE_DEBUG
+/// it is an object that only counts, too small to be a mutex: two ints, and two of the static ones lie that close together.
 bool has_real_mutexes(const Api* api) noexcept {
   if (api->mutex_alloc == nullptr || api->mutex_try == nullptr || api->mutex_free == nullptr) return false;
-  sqlite3_mutex* probe = api->mutex_alloc(SQLITE_MUTEX_FAST);
-  if (reinterpret_cast<std::uintptr_t>(probe) <= 4096) return false;
-  api->mutex_free(probe);
-  return true;
+  const auto address_of = [&](int id) { return reinterpret_cast<std::uintptr_t>(api->mutex_alloc(id)); };
+  const std::uintptr_t one = address_of(SQLITE_MUTEX_STATIC_PRNG);
+  const std::uintptr_t next = address_of(SQLITE_MUTEX_STATIC_LRU);
+  return one > 4096 && (one < next ? next - one : one - next) > 2 * sizeof(int);
 }
 
 Capabilities measure(const Api* api) {

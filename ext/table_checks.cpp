@@ -10,6 +10,7 @@
 
 #include "allocator.hpp"
 #include "relief.hpp"
+#include "room.hpp"
 #include "tables.hpp"
 #include "units.hpp"
 #include "warden.hpp"
@@ -35,7 +36,7 @@ struct ChecksTable : OwnTable {
                     vtab::col<"detail", &CheckRow::detail>, vtab::col<"advice", &CheckRow::advice_text>>;
   static constexpr const char* name = "warden_checks";
   static constexpr auto risk = vtab::risk::direct_only;
-  static constexpr double expected_rows = 17;
+  static constexpr double expected_rows = 18;
   using OwnTable::OwnTable;
   using rows_type = vtab::vector<CheckRow>;
 
@@ -43,10 +44,12 @@ struct ChecksTable : OwnTable {
     self.own_call();
     rows_type rows{vtab::Allocator<CheckRow>(q.api())};
     const Settings now = Warden::instance().current();
+    const SystemReading reading = Warden::instance().read_system();
     sqlite(rows);
     threads(rows, now);
-    limits(rows, now);
-    system(rows, now);
+    limits(rows, now, reading);
+    system(rows, now, reading);
+    disk(rows);
     connections(rows, now);
     statements(rows, now);
     environment(rows);
@@ -121,7 +124,7 @@ struct ChecksTable : OwnTable {
     }
   }
 
-  void limits(rows_type& rows, const Settings& now) const {
+  void limits(rows_type& rows, const Settings& now, const SystemReading& reading) const {
     const std::int64_t had = Warden::instance().memory_limit_bytes();
     if (had > 0 && now.memory_budget_bytes > had) {
       rows.push_back({"memory budget", "problem",
@@ -134,8 +137,10 @@ struct ChecksTable : OwnTable {
                           "; what memory this process can have is unknown: a share counts as one of 1 GiB",
                       "mount /proc, or say a size: warden_set('memory_budget', '256MB')"});
     } else {
-      rows.push_back(
-          {"memory budget", "ok", format_size(now.memory_budget_bytes) + " of " + format_size(had), ""});
+      rows.push_back({"memory budget", "ok",
+                      format_size(now.memory_budget_bytes) + " of " + format_size(had) +
+                          (reading.ulimit_bytes == had ? ", which is the limit of ulimit" : ""),
+                      ""});
     }
     const auto soft = self.host().soft_limit();
     if (!soft) {
@@ -159,9 +164,8 @@ struct ChecksTable : OwnTable {
                     ""});
   }
 
-  void system(rows_type& rows, const Settings& now) const {
+  void system(rows_type& rows, const Settings& now, const SystemReading& reading) const {
     Warden& warden = Warden::instance();
-    const SystemReading reading = warden.read_system();
     if (reading.error != 0) {
       const bool no_descriptors = reading.error == EMFILE || reading.error == ENFILE;
       rows.push_back(
@@ -208,6 +212,32 @@ struct ChecksTable : OwnTable {
                     : reading.pressure_ratio ? "ok"
                                              : "limited",
                     watched + (reading.pressure_ratio ? "; the ratio is read at every look" : ""), ""});
+  }
+
+  /// Room for this connection's database and for what its statements spill. Nothing is asked of other connections' files.
+  void disk(rows_type& rows) const {
+    const char* file = self.api()->db_filename(self.db(), "main");
+    if (file == nullptr || *file == '\0') {
+      rows.push_back({"disk", "ok", "this connection's database has no file", ""});
+      return;
+    }
+    const std::string spills = self.own_temporary_directory();
+    const std::optional<Room> main = room_at(file);
+    const std::optional<Room> temporary = room_at(spills.c_str());
+    const std::string detail =
+        told(main) + " for the database" +
+        (temporary ? ", " + told(temporary) + " for temporary files in " + spills : "");
+    if (is_full(main) || is_full(temporary)) {
+      rows.push_back(
+          {"disk", "problem", detail, "make room; statements that need more fail with SQLITE_FULL"});
+    } else {
+      rows.push_back({"disk", main ? "ok" : "limited", detail, ""});
+    }
+  }
+  static bool is_full(const std::optional<Room>& room) { return room && room->is_full(); }
+  static std::string told(const std::optional<Room>& room) {
+    if (!room) return "it is not known how much room is left";
+    return room->read_only ? "a file system that can only be read" : format_size(room->free_bytes) + " left";
   }
 
   void connections(rows_type& rows, const Settings& now) const {

@@ -6,7 +6,8 @@
 // A row of a cancelled statement is made when it is interrupted. took_us is then the time from the statement's beginning to
 // its end, NULL until it has ended, and the x_after figures are written again until what it took was given back.
 // The reason is deadline, asked (warden_cancel) or above cancel_above. warn with the reason "transaction idle" tells of a
-// transaction left open without a running statement, took_us for how long.
+// transaction left open without a running statement, took_us for how long; with "database or disk is full" of a statement
+// that failed so, once a minute while that lasts, where a look at the connection still found it.
 //
 // action: release, trim, cancel, limit, apply, warn. measured_bytes and threshold_bytes are the two numbers whose
 // comparison led to it. rss_x is resident memory of the process, sqlite_x what SQLite uses in it, took_us the action

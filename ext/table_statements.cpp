@@ -98,26 +98,15 @@ vtab::vector<StatementRow> statement_rows(const vtab::Api* api) {
     rows.clear();
     rows.reserve(wanted);
     wanted = 0;
-    vtab::vector<const Shape*> left{
-        vtab::Allocator<const Shape*>(api)};  // shapes that left, and are in some slot
-    left.reserve(rows.capacity());
-    const auto put = [&](const std::shared_ptr<Shape>& shape, const StatementTotals& totals) {
+    vtab::vector<const Shape*> seen{vtab::Allocator<const Shape*>(api)};
+    seen.reserve(rows.capacity());
+    warden.each_statement(seen, [&](const std::shared_ptr<Shape>& shape, const StatementTotals& totals) {
       if (rows.size() < rows.capacity()) {
         rows.push_back({shape, totals});
       } else {
         wanted = rows.capacity() * 2;
       }
-    };
-    warden.statements.each(put);
-    const auto put_slot = [&](const std::shared_ptr<Shape>& shape, const StatementTotals& totals) {
-      put(shape, totals);
-      const StatementTotals before = warden.statements.totals_of_left(shape);
-      if (before.calls == 0 || std::find(left.begin(), left.end(), shape.get()) != left.end()) return;
-      put(shape, before);
-      if (left.size() < left.capacity()) left.push_back(shape.get());
-    };
-    for (auto c = warden.registry.after(0); c != nullptr; c = warden.registry.after(c->id))
-      c->statements.each(put_slot);
+    });
   }
   std::sort(rows.begin(), rows.end(),
             [](const auto& a, const auto& b) { return a.shape->fingerprint < b.shape->fingerprint; });

@@ -1,6 +1,7 @@
 # ./run test: sourced by ./run. Every quality gate, each in a build of its own; ends in "N passed, N failed".
 
 readonly kTestPackages=(clang-format)
+readonly kSqliteSourcePackages=(gcc make tcl) # for tests/sqlite_source.sh
 readonly kFuzzPackages=(clang libclang-rt-14-dev)
 tests_passed=0
 tests_failed=0
@@ -51,6 +52,11 @@ check_layers() {
     ! grep -nE '#include "(\.\./)?ext/' watchdog/*.cpp watchdog/*.hpp
 }
 
+# True where there is no log: who wrote it was content.
+show_if_failed() {
+  [[ ! -e $1 ]] || { tail -20 "$1"; return 1; }
+}
+
 check_links() {
   ! ldd build/warden.so | grep -E 'libsqlite3|libstdc\+\+|libgcc_s'
 }
@@ -72,6 +78,11 @@ programs_of() {
   fi
 }
 
+# Settings from the environment with which warden does all it can as often as it can: judged by SQLite's assertions in the
+# build that has them (asan).
+readonly kAggressive=(WARDEN_SAMPLE_INTERVAL_MS=1 WARDEN_IDLE_GRACE_MS=0 WARDEN_IDLE_KEEP=0 WARDEN_IDLE_RELEASE_MS=1
+  WARDEN_TRIM=always WARDEN_TRIM_INTERVAL_MS=1)
+
 # Two lanes run side by side: programs that have threads and wait, and programs that compute.
 lane_of_threads() {
   local dir=$2/tests
@@ -84,11 +95,12 @@ lane_of_threads() {
 }
 
 lane_of_one_thread() {
-  local preset=$1 dir=$2/tests
+  local preset=$1 dir=$2/tests busy=()
   tests_passed=0 tests_failed=0
+  [[ $preset != asan ]] || busy=("${kAggressive[@]}")
   if [[ $preset != tsan ]]; then
     counted "the helpers" "$dir"/warden_vtab_tests --color_output=no
-    counted "the job statistics" "$dir"/warden_job_tests --color_output=no
+    counted "the job statistics" env "${busy[@]}" "$dir"/warden_job_tests --color_output=no
   fi
   if runs_all "$preset"; then
     # One thread, but for what happens beside the watchdog's.
@@ -128,32 +140,38 @@ run_lanes() {
 run_tests() {
   # Children of the test programs start threads after fork, and end without joining them.
   export TSAN_OPTIONS="die_after_fork=0 report_thread_leaks=0 detect_deadlocks=1 second_deadlock_stack=1"
-  local suites=(release asan tsan) endurance_seconds='' long='' fuzz='' coverage=''
+  export UBSAN_OPTIONS="halt_on_error=1 print_stacktrace=1"
+  local suites=(release asan tsan) endurance_seconds='' long='' fuzz=yes coverage=''
   while (($#)); do
     case $1 in
-      --fast) suites=(release) ;;
+      --fast) suites=(release) fuzz='' ;;
       --long)
         export WARDEN_TEST_SECONDS=${WARDEN_TEST_SECONDS:-120} WARDEN_FUZZ_SECONDS=${WARDEN_FUZZ_SECONDS:-600}
-        long=yes fuzz=yes
+        long=yes
         endurance_seconds=${WARDEN_ENDURANCE_SECONDS:-3600}
         ;;
       --endurance)
         endurance_seconds=${WARDEN_ENDURANCE_SECONDS:-600}
-        suites=()
+        suites=() fuzz=''
         ;;
       --fuzz)
-        fuzz=yes
-        suites=()
+        export WARDEN_FUZZ_SECONDS=${WARDEN_FUZZ_SECONDS:-120}
+        suites=() fuzz=yes
         ;;
       --coverage)
         coverage=yes
-        suites=()
+        suites=() fuzz=''
         ;;
       *) fail "./run test: unknown option $1 (there are --fast, --long, --fuzz, --endurance and --coverage: see tests/README.md)" ;;
     esac
     shift
   done
   install_packages "${kPackages[@]}" "${kTestPackages[@]}"
+  if [[ " ${suites[*]} " == *" asan "* ]]; then
+    install_packages "${kSqliteSourcePackages[@]}"
+    say "Making SQLite's amalgamation from Debian's source package meanwhile, in build-sqlite/"
+    (tests/sqlite_source.sh >build-sqlite.log 2>&1 && rm build-sqlite.log) &
+  fi
   local preset dir
   for preset in "${suites[@]}"; do
     cmake_flags=(-DWARDEN_WERROR=ON -DWARDEN_TESTS=ON)
@@ -163,6 +181,11 @@ run_tests() {
     else
       dir=build-$preset
       cmake_flags+=(-DWARDEN_BENCH=OFF -DWARDEN_DEMO=OFF)
+    fi
+    if [[ $preset == asan ]]; then
+      wait
+      gate "SQLite's sources" show_if_failed build-sqlite.log
+      cmake_flags+=("-DWARDEN_SQLITE_SOURCE=$([[ -e build-sqlite.log ]] || echo "$PWD/build-sqlite")")
     fi
     local programs
     mapfile -t programs < <(programs_of "$preset")

@@ -80,6 +80,13 @@ class Scheduler {
   virtual void point() = 0;
   /// It can't go on before another thread has: a lock is held, or what it waits for has not happened.
   virtual void must_wait() = 0;
+  /// A thread of warden's own was made; it has begun, and takes turns from now on; it ends.
+  virtual void made() {}
+  virtual void born() {}
+  virtual void gone() {}
+  /// The calling thread waits in the system for the end of such a thread; and that is over.
+  virtual void away() {}
+  virtual void back() {}
 };
 inline std::atomic<Scheduler*> scheduler{nullptr};
 
@@ -121,6 +128,41 @@ inline bool must_wait() noexcept {
   return turns != nullptr;
 }
 
+/// The life of a thread of warden's own, told to a test that hands out turns: whoever made it says so ...
+inline void made_thread() noexcept {
+  if (Scheduler* const turns = scheduler.load(std::memory_order_acquire)) turns->made();
+}
+/// ... it is there as long as this lives in it ...
+class ThreadHere {
+ public:
+  ThreadHere() noexcept : turns_(scheduler.load(std::memory_order_acquire)) {
+    if (turns_ != nullptr) turns_->born();
+  }
+  ~ThreadHere() {
+    if (turns_ != nullptr) turns_->gone();
+  }
+  ThreadHere(const ThreadHere&) = delete;
+  ThreadHere& operator=(const ThreadHere&) = delete;
+
+ private:
+  Scheduler* const turns_;
+};
+/// ... and who joins it does so within one of these.
+class Joining {
+ public:
+  Joining() noexcept : turns_(scheduler.load(std::memory_order_acquire)) {
+    if (turns_ != nullptr) turns_->away();
+  }
+  ~Joining() {
+    if (turns_ != nullptr) turns_->back();
+  }
+  Joining(const Joining&) = delete;
+  Joining& operator=(const Joining&) = delete;
+
+ private:
+  Scheduler* const turns_;
+};
+
 /// A std::mutex with a rank. Lockable, so std::lock_guard and std::unique_lock take it.
 class Mutex {
  public:
@@ -145,6 +187,13 @@ class Mutex {
   void wait_for(std::condition_variable& condition, std::chrono::nanoseconds time) {
     gave(rank_);
     holds_none("a sleep");
+    if (scheduler.load(std::memory_order_acquire) != nullptr) {
+      // Sleeps until something has happened, which may not be what it waits for: as with any condition.
+      mutex_.unlock();
+      if (!must_wait()) std::abort();
+      lock();
+      return;
+    }
     std::unique_lock<std::mutex> held(mutex_, std::adopt_lock);
     condition.wait_for(held, time);
     held.release();
@@ -186,6 +235,13 @@ class Tried {
 inline void holds_none(const char*) noexcept {}
 inline void point() noexcept {}
 inline bool must_wait() noexcept { return false; }
+inline void made_thread() noexcept {}
+struct ThreadHere {
+  ThreadHere() {}  // so that one which is not named otherwise counts as used
+};
+struct Joining {
+  Joining() {}
+};
 
 class Mutex : public std::mutex {
  public:

@@ -14,6 +14,8 @@
 #include <cstring>
 #include <utility>
 
+#include "utf8.hpp"
+
 namespace warden {
 namespace {
 
@@ -336,8 +338,13 @@ void PressureWatch::say(std::initializer_list<std::string_view> parts) noexcept 
   constexpr std::size_t kLongestPart = 120;  // so that a long path cannot push out what follows it
   std::size_t length = 0;
   for (const std::string_view part : parts) {
-    const std::size_t room = std::min(kLongestPart, status_.size() - 1 - length);
-    length += part.copy(status_.data() + length, room);
+    const std::size_t end = utf8_floor(part, std::min(kLongestPart, status_.size() - 1 - length));
+    for (std::size_t at = 0; at < end;) {
+      const std::size_t size = utf8_length(part, at);  // a path may have any bytes
+      const std::string_view shown = size > 0 ? part.substr(at, size) : "?";
+      length += shown.copy(status_.data() + length, shown.size());
+      at += std::max<std::size_t>(size, 1);
+    }
   }
   status_[length] = '\0';
 }

@@ -85,7 +85,7 @@ class PressureWatch {
   /// do better later.
   bool wants_to_try_again() const noexcept { return starved_; }
 
-  /// One sentence: what is watched, or why nothing is. Valid until the next call of open, consume or close.
+  /// One sentence, in UTF-8: what is watched, or why nothing is. Valid until the next call of open, consume or close.
   const char* status() const noexcept { return status_.data(); }
 
   /// Takes what poll() returned. True: pressure was signalled. Empties a FIFO or socket; closes the

@@ -35,9 +35,10 @@ struct SystemReading {
   std::optional<std::int64_t> available_bytes;       ///< MemAvailable: what could be had without swapping
   std::optional<std::int64_t> cgroup_limit_bytes;    ///< the smallest of this group's and of all above it
   std::optional<std::int64_t> cgroup_current_bytes;  ///< this group's use, page cache included
+  std::optional<std::int64_t> ulimit_bytes;          ///< RLIMIT_AS or RLIMIT_DATA, the lower one
   std::optional<double> pressure_ratio;  ///< some avg10, 0 to 1: the cgroup's, or else the system's
   int error = 0;                         ///< errno of a file that is there and could not be read; 0: none
-  std::int64_t memory_limit_bytes = 0;   ///< the smaller of physical and cgroup limit; 0: unknown
+  std::int64_t memory_limit_bytes = 0;   ///< the smallest of physical, cgroup limit and ulimit; 0: unknown
 };
 
 /// Takes readings.

@@ -53,8 +53,7 @@ enum Position : std::size_t {
 constexpr std::array<SettingSpec, kCount> kSpecs{{
     {"memory_budget", Kind::quantity, "bytes", "25%", "", kMiB, kMaxBytes, "process",
      "what SQLite may use in this process: a size, or a share of the memory this process can have (the "
-     "smallest of "
-     "physical RAM and every cgroup limit above it)"},
+     "smallest of physical RAM, every cgroup limit above it and ulimit -v)"},
     {"soft_heap_limit", Kind::quantity, "bytes", "auto", "auto", 0, kMaxBytes, "process",
      "sqlite3_soft_heap_limit64: auto = memory_budget, 0 = leave it alone; never raises a lower limit of the "
      "host"},

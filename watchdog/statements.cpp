@@ -94,8 +94,10 @@ std::shared_ptr<Shape> StatementStore::shape_of(std::string_view sql) {
   return shapes_.emplace(fingerprint, made).first->second;
 }
 
-void StatementStore::add(const std::shared_ptr<Shape>& shape, const StatementTotals& totals) noexcept {
+void StatementStore::add(const std::shared_ptr<Shape>& shape, const StatementTotals& totals,
+                         std::uint32_t epoch) noexcept {
   const std::lock_guard held(lock_);
+  if (epoch != this->epoch()) return;
   try {
     // It may have left meanwhile: then it comes back with all it had. (Or another slot has made it anew: into that.)
     if (shapes_.size() >= most_ && !shapes_.contains(shape->fingerprint)) {
@@ -186,7 +188,7 @@ void StatementSlots::close() noexcept {
 
 void StatementSlots::give_up(Slot& slot) noexcept {
   if (slot.shape != nullptr && slot.epoch == store_->epoch() && plain(slot.calls) > 0) {
-    store_->add(slot.shape, slot.read());
+    store_->add(slot.shape, slot.read(), slot.epoch);
   }
   slot.shape.reset();
   slot.clear();
@@ -222,6 +224,8 @@ int StatementSlots::find_or_make(const char* sql) {
     if (counts(static_cast<int>(i))) return static_cast<int>(i);
     free = static_cast<int>(i);  // of before a reset
   }
+  // Read before: a shape of before a reset must not count after it.
+  const std::uint32_t epoch = store_->epoch();
   std::shared_ptr<Shape> shape = store_->shape_of({sql, size});
   // A host that writes its values into its texts has ever new ones of one shape: these must not use up all slots.
   int same = 0;
@@ -238,7 +242,7 @@ int StatementSlots::find_or_make(const char* sql) {
   key.text_hash = hash;
   const std::lock_guard held(lock_);
   give_up(*key.slot);
-  key.slot->epoch = store_->epoch();
+  key.slot->epoch = epoch;
   key.slot->shape = std::move(shape);
   return free;
 }

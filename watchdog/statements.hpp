@@ -70,8 +70,8 @@ class StatementStore {
  public:
   /// The shape of a text, made if need be. Throws std::bad_alloc.
   std::shared_ptr<Shape> shape_of(std::string_view sql);
-  /// What a slot gives up.
-  void add(const std::shared_ptr<Shape>& shape, const StatementTotals& totals) noexcept;
+  /// What a slot gives up, unless all was reset since that epoch.
+  void add(const std::shared_ptr<Shape>& shape, const StatementTotals& totals, std::uint32_t epoch) noexcept;
   /// Forgets all figures, those in slots too.
   void reset() noexcept;
   /// Keeps the most used.
@@ -173,6 +173,10 @@ class StatementSlots {
     }
     key.slot->count(run);
     return at;
+  }
+  /// The normalised text of a slot.
+  std::string_view sql(int slot) const noexcept {
+    return keys_[static_cast<std::size_t>(slot)].slot->shape->sql;
   }
   /// What is learned of the run that ended last in this slot. `bytes`: held at its height, -1 = not known.
   void note(int slot, bool error, std::int64_t bytes) noexcept;

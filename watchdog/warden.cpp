@@ -8,12 +8,17 @@
 #include <cstdlib>
 
 #include "allocator.hpp"
+#include "clock.hpp"
 #include "relief.hpp"
+#include "utf8.hpp"
 
 namespace warden {
 namespace {
 
 std::atomic<Warden*> the_warden{nullptr};
+
+/// Between two rows about a full disk, while that lasts.
+constexpr std::int64_t kWarnAgainNs = 60'000'000'000;
 
 }  // namespace
 
@@ -97,7 +102,9 @@ int Warden::cgroup_version() noexcept {
 
 std::string Warden::cgroup_directory() {
   const std::lock_guard held(system_lock_);
-  return sampler_.cgroup().directory();
+  std::string shown;
+  append_utf8(shown, sampler_.cgroup().directory());
+  return shown;
 }
 
 std::string Warden::pressure_path() {
@@ -154,6 +161,20 @@ void Warden::apply_limits(const Settings& now, std::string_view reason) noexcept
     event.measured_bytes = engine.memory_used().value_or(kUnknown);
     journal.record(event);
   });
+}
+
+void Warden::warn_of_full(const Connection& connection, std::string_view sql) noexcept {
+  const std::int64_t now_ns = monotonic_ns();
+  std::int64_t before_ns = warned_of_full_ns_.load(std::memory_order_relaxed);
+  if (before_ns != 0 && now_ns - before_ns < kWarnAgainNs) return;
+  if (!warned_of_full_ns_.compare_exchange_strong(before_ns, now_ns)) return;
+  Event event;
+  event.action = Action::warn;
+  event.reason = "database or disk is full";
+  event.connection_id = connection.id;
+  event.label = connection.label();
+  event.sql = sql;
+  journal.record(event);
 }
 
 void Warden::before_fork() noexcept {

@@ -6,6 +6,7 @@
 // The end of a statement that is being interrupted waits for Warden::cancel, and for the one interrupting (Activity).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -80,11 +81,12 @@ class Warden {
   /// Reads the system. Waits at most for another reading, some 50 us.
   SystemReading read_system() noexcept;
   ProcessReading read_process() const noexcept { return sampler_.read_process(); }
-  /// The smallest of physical memory and cgroup limits when it could last be read; 0 = never.
+  /// The smallest of physical memory, cgroup limits and ulimit when it could last be read; 0 = never.
   std::int64_t memory_limit_bytes() const noexcept { return memory_limit_.load(std::memory_order_relaxed); }
   /// Where it all is read from.
   const Files& files() const noexcept { return sampler_.files(); }
   int cgroup_version() noexcept;
+  /// To be shown: UTF-8, whatever bytes its name has. Throws std::bad_alloc.
   std::string cgroup_directory();
   /// The cgroup's memory.pressure, or "". Throws std::bad_alloc.
   std::string pressure_path();
@@ -111,6 +113,34 @@ class Warden {
   /// Memory was given back to malloc: the next look considers a trim.
   void note_freed() noexcept { freed_.store(true, std::memory_order_relaxed); }
   std::atomic<bool>& freed() noexcept { return freed_; }
+
+  /// A statement failed for want of room: a row tells of it, once a minute while that lasts. The text is normalised.
+  void warn_of_full(const Connection& connection, std::string_view sql) noexcept;
+
+  /// All figures of statements, those in slots too: take(shape, totals), more than once for a shape. What moves from a slot
+  /// to the store meanwhile may be missing, and no run is given twice. `seen`: a std::vector<const Shape*>, of which as much
+  /// is used as it has capacity; with less than there are calls of `take` they have to be asked for again.
+  template <class Seen, class Take>
+  void each_statement(Seen& seen, Take&& take) {
+    seen.clear();
+    const auto see = [&](const Shape* shape) {
+      if (seen.size() < seen.capacity()) seen.push_back(shape);
+    };
+    statements.each([&](const std::shared_ptr<Shape>& shape, const StatementTotals& totals) {
+      take(shape, totals);
+      see(shape.get());
+    });
+    for (auto c = registry.after(0); c != nullptr; c = registry.after(c->id)) {
+      c->statements.each([&](const std::shared_ptr<Shape>& shape, const StatementTotals& totals) {
+        take(shape, totals);
+        // One that has left the store is only here; but it may have left just now, or have come back and left.
+        const StatementTotals left = statements.totals_of_left(shape);
+        if (left.calls > 0 && std::find(seen.begin(), seen.end(), shape.get()) == seen.end())
+          take(shape, left);
+        see(shape.get());
+      });
+    }
+  }
 
   /// Held while a statement is interrupted and that is recorded.
   Mutex& cancel_lock() noexcept { return cancel_lock_; }
@@ -142,6 +172,7 @@ class Warden {
   std::atomic<std::size_t> engines_count_{0};
   std::size_t engines_at_fork_ = 0;
   std::atomic<bool> freed_{false};
+  std::atomic<std::int64_t> warned_of_full_ns_{0};
   Mutex cancel_lock_{LockRank::cancel};
   Mutex taking_lock_{LockRank::taking};  // while settings are taken up
   Watchdog watchdog_;

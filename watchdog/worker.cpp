@@ -23,10 +23,8 @@ bool Worker::ensure_running() noexcept {
   // Who turns it on goes on: this, or a thread that was about to end (see run).
   bool on = false;
   if (!running_.compare_exchange_strong(on, true)) return true;
-  if (joinable_) {
-    ::pthread_join(thread_, nullptr);  // it has ended by itself, or is about to return
-    joinable_ = false;
-  }
+  lock_order::point();
+  if (joinable_) join();  // it has ended by itself, or is about to return
   stop_.store(false);
   starting();
   pthread_attr_t attributes;
@@ -41,7 +39,9 @@ bool Worker::ensure_running() noexcept {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   ::pthread_attr_destroy(&attributes);
   joinable_ = start_error_ == 0;
-  if (!joinable_) {
+  if (joinable_) {
+    lock_order::made_thread();
+  } else {
     ended();
     running_.store(false);
   }
@@ -50,6 +50,7 @@ bool Worker::ensure_running() noexcept {
 
 void* Worker::thread_main(void* self) {
   auto* worker = static_cast<Worker*>(self);
+  const lock_order::ThreadHere here;
   ::pthread_setname_np(::pthread_self(), worker->name_);
   worker->run();
   return nullptr;
@@ -64,7 +65,9 @@ void Worker::run() noexcept {
       sleep_until(next_ns);
     }
     // Whoever made it unwanted and wanted again may still have seen us run: so it is looked at once more.
+    lock_order::point();
     running_.store(false);
+    lock_order::point();
     bool taken = false;
     on = !stop_.load() && wanted() && running_.compare_exchange_strong(taken, true);
   }
@@ -95,6 +98,11 @@ void Worker::stop_for_good() noexcept {
   if (!joinable_) return;
   stop_.store(true, std::memory_order_release);
   wake(true);
+  join();
+}
+
+void Worker::join() noexcept {
+  const lock_order::Joining joining;
   ::pthread_join(thread_, nullptr);
   joinable_ = false;
 }

@@ -67,6 +67,7 @@ class Worker {
  private:
   static void* thread_main(void* self);
   void run() noexcept;
+  void join() noexcept;
 
   const char* const name_;
   Mutex control_lock_;  // starting and ending the thread

@@ -77,7 +77,7 @@ void Pass::decide_columns(const Filter& filter) {
   needed[kFootprint] = !metrics_.empty() || !filter.footprint().empty();
   needed[kGroup] = groups_.has_value();
   int next = 0;
-  for (int column = 0; column < kColumns; ++column) position_[column] = needed[column] ? next++ : -1;
+  for (std::size_t column = 0; column < kColumns; ++column) position_[column] = needed[column] ? next++ : -1;
 }
 
 void Pass::run(const Source& source, const Filter& filter) {
@@ -94,7 +94,7 @@ void Pass::run(const Source& source, const Filter& filter) {
   vtab::string call{vtab::Allocator<char>(api_)};
   vtab::vector<std::string_view> columns{vtab::Allocator<std::string_view>(api_)};
   call.append("warden_job_pass(?1");
-  for (int column = 0; column < kColumns; ++column) {
+  for (std::size_t column = 0; column < kColumns; ++column) {
     if (position_[column] < 0) continue;
     const std::string_view name = column == kGroup ? std::string_view(group_column_) : kNames[column];
     columns.push_back(name);

@@ -258,23 +258,23 @@ struct Jobs : ext::OwnTable {
     (std::make_index_sequence<kJobColumns.size()>{});
     return sql;
   }
-  static void select_column(vtab::string& sql, std::string_view name, bool is_read, std::int64_t now,
+  static void select_column(vtab::string& sql, std::string_view column, bool is_read, std::int64_t now,
                             vtab::vector<std::string_view>& read) {
     if (!sql.empty()) sql.append(", ");
     if (!is_read) {
       sql.append("NULL");
       return;
     }
-    read.push_back(name);
-    if (name == "duration") {
-      for (const std::string_view column : {"job_state", "start_time"}) read.push_back(column);
+    read.push_back(column);
+    if (column == "duration") {
+      for (const std::string_view other : {"job_state", "start_time"}) read.push_back(other);
       sql.append("CASE WHEN job.job_state = 'running' THEN ")
           .append(std::to_string(now))
           .append(" - job.start_time ELSE job.duration END");
-    } else if (name == "resources" || name == "footprint") {
-      sql.append("CAST(job.").append(name).append(" AS TEXT)");
+    } else if (column == "resources" || column == "footprint") {
+      sql.append("CAST(job.").append(column).append(" AS TEXT)");
     } else {
-      sql.append("job.").append(name);
+      sql.append("job.").append(column);
     }
   }
 };

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "host.hpp"
+#include "sqlite_assertions.hpp"
 
 namespace warden::test {
 namespace {
@@ -366,6 +367,9 @@ BOOST_AUTO_TEST_CASE(a_host_with_its_own_trace_callback_keeps_it_and_is_not_inte
 }
 
 BOOST_AUTO_TEST_CASE(a_trace_callback_set_while_a_statement_is_open_ends_our_part_in_it) {
+  if (skipped_for_assertions(
+          "SQLite asserts that the callback which sees a statement end is the one that saw it begin"))
+    return;
   make_table(dir.file("t.db"), 1);
   const Db db(dir.file("t.db"));
   const std::string id = db.one("SELECT warden_connection_id()");

@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "host.hpp"
+#include "sqlite_api.hpp"
 
 namespace warden::test {
 
@@ -125,7 +126,7 @@ int take_routines(sqlite3*, char**, const void* api) {
 /// The process's table of routines, copied: another address is another copy of SQLite, as far as warden can tell.
 using Table = std::vector<void*>;
 Table another_copy() {
-  constexpr std::size_t kSlots = 250;  // more than warden uses
+  constexpr std::size_t kSlots = sizeof(sqlite3_api_routines) / sizeof(void*);
   sqlite3_auto_extension(reinterpret_cast<void (*)()>(&take_routines));
   const Db db;
   sqlite3_cancel_auto_extension(reinterpret_cast<void (*)()>(&take_routines));

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "host.hpp"
+#include "sqlite_api.hpp"
 
 namespace warden::test {
 namespace {
@@ -104,7 +105,7 @@ Table table_without(const std::vector<void*>& missing) {
   sqlite3_auto_extension(reinterpret_cast<void (*)()>(take));
   const Db db;
   sqlite3_cancel_auto_extension(reinterpret_cast<void (*)()>(take));
-  Table table(250);
+  Table table(sizeof(sqlite3_api_routines) / sizeof(void*));
   std::copy_n(static_cast<void* const*>(routines), table.size(), table.begin());
   for (void* function : missing) {
     const auto slot = std::find(table.begin(), table.end(), function);

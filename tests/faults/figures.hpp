@@ -15,9 +15,10 @@ struct Figures {
   std::atomic<std::int64_t> warden_once;     // the same for warden's own
   std::atomic<std::int64_t> warden_lasting;
   std::atomic<std::int64_t> warden_twice;
-  std::atomic<std::int64_t> with_deadline;  // runs out of memory and of time
-  std::atomic<std::int64_t> interrupts;     // runs interrupted at one operation of SQLite's machine
-  std::atomic<std::int64_t> io_once;        // runs with one call of the file system failed
+  std::atomic<std::int64_t> with_deadline;     // runs out of memory and of time
+  std::atomic<std::int64_t> interrupts;        // runs interrupted at one operation of SQLite's machine
+  std::atomic<std::int64_t> interrupts_fresh;  // ... on a new connection each time
+  std::atomic<std::int64_t> io_once;           // runs with one call of the file system failed
   std::atomic<std::int64_t> io_lasting;
 };
 

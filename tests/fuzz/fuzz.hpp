@@ -28,6 +28,12 @@ inline void require(bool holds, std::string_view law, std::string_view seen = ""
   std::abort();
 }
 
+/// True in the run that shows that a fuzzer can fail: it then sees a wrong result in one corner.
+inline bool planted() {
+  static const bool is_planted = std::getenv("WARDEN_FUZZ_PLANTED") != nullptr;
+  return is_planted;
+}
+
 /// True where `text` is UTF-8 as RFC 3629 has it; written for the tests, and shares nothing with watchdog/utf8.hpp.
 inline bool is_utf8(std::string_view text) {
   const auto byte = [&](std::size_t at) {
@@ -76,8 +82,9 @@ class Bytes {
     return value;
   }
   /// Up to the next newline, which is taken off, too.
-  std::string_view line() {
-    const std::size_t end = std::min(rest_.find('\n'), rest_.size());
+  std::string_view line() { return until('\n'); }
+  std::string_view until(char separator) {
+    const std::size_t end = std::min(rest_.find(separator), rest_.size());
     const std::string_view taken = rest_.substr(0, end);
     rest_.remove_prefix(std::min(end + 1, rest_.size()));
     return taken;

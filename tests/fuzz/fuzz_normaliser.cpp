@@ -23,7 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const bool beginning : {false, true}) {
     std::string out(room, '#');
     const std::size_t length = normalize_sql(sql, std::span<char>(out), beginning);
-    require(length <= room, "it stays within its room", sql);
+    const std::size_t most = fuzz::planted() && room < 8 && whole.size() > 20 ? 2 : room;
+    require(length <= most, "it stays within its room", sql);
     const std::string_view text = std::string_view(out).substr(0, length);
     require(fuzz::is_utf8(text), "a cut is between characters", sql, text);
     if (beginning) {

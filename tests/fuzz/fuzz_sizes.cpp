@@ -78,7 +78,7 @@ void shares(std::string_view text, std::int64_t bytes, std::int64_t whole) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Bytes all(data, size);
   const std::string_view text = all.rest();
-  const std::int64_t bytes = size_of(text);
+  const std::int64_t bytes = size_of(text) + (fuzz::planted() && text.ends_with("TB") ? 1 : 0);
   require(size_of(in_case(text, std::toupper)) == bytes, "case does not matter", text);
   require(size_of(in_case(text, std::tolower)) == bytes, "case does not matter", text);
   require(size_of(" \t" + std::string(text) + "\n ") == bytes, "white space around does not matter", text);

@@ -17,8 +17,12 @@ template <class F>
 void each_value(const Db& db, const std::string& sql, F&& f) {
   sqlite3_stmt* statement = nullptr;
   BOOST_TEST_REQUIRE(sqlite3_prepare_v2(db.get(), sql.c_str(), -1, &statement, nullptr) == SQLITE_OK);
-  while (sqlite3_step(statement) == SQLITE_ROW)
-    f(vtab::value(real_api(), sqlite3_column_value(statement, 0)));
+  while (sqlite3_step(statement) == SQLITE_ROW) {
+    // A column's value is only good while the connection is held; a copy is free.
+    sqlite3_value* copy = sqlite3_value_dup(sqlite3_column_value(statement, 0));
+    f(vtab::value(real_api(), copy));
+    sqlite3_value_free(copy);
+  }
   sqlite3_finalize(statement);
 }
 

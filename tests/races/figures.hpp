@@ -14,7 +14,7 @@ namespace warden::test {
 /// Counted over all rounds, those in children too.
 struct Figures {
   std::atomic<std::int64_t> rounds{0}, connections{0}, statements{0}, refused{0}, interrupted{0}, cancels{0},
-      releases{0}, settings{0}, interleavings{0};
+      releases{0}, settings{0}, interleavings{0}, of_statements{0}, of_workers{0};
 };
 inline Figures& figures = []() -> Figures& {
   void* const shared =

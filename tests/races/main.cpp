@@ -16,10 +16,12 @@ struct TellsFigures {
     std::printf(
         "figures: %lld rounds of storms, %lld connections opened, %lld statements (%lld found a lock, %lld "
         "were "
-        "interrupted), %lld cancelled by name, %lld releases, %lld changes of settings, %lld interleavings\n",
+        "interrupted), %lld cancelled by name, %lld releases, %lld changes of settings, %lld interleavings "
+        "(%lld of the statistics of statements, %lld of the start and end of "
+        "threads)\n",
         n(figures.rounds), n(figures.connections), n(figures.statements), n(figures.refused),
         n(figures.interrupted), n(figures.cancels), n(figures.releases), n(figures.settings),
-        n(figures.interleavings));
+        n(figures.interleavings), n(figures.of_statements), n(figures.of_workers));
   }
 };
 

@@ -3,7 +3,8 @@
 //
 //   Turns::Explored all = Turns::explore(2, 1000, [&] { return std::vector<Turns::Body>{a, b}; }, check);
 //
-// Threads change only where they lock a Mutex or pass a lock_order::point(): in builds with assertions.
+// Threads change only where they lock a Mutex, sleep on one, or pass a lock_order::point(): in builds with assertions. Threads
+// that these start (Worker) take turns as well, until they end.
 #pragma once
 
 #include <algorithm>
@@ -39,6 +40,7 @@ class Turns final : public lock_order::Scheduler {
   /// Runs all bodies to their ends; the choices that were made.
   std::vector<Choice> run(const std::vector<Body>& bodies) {
     state_.assign(bodies.size(), State::ready);
+    begun_ = bodies.size();
     lock_order::scheduler.store(this);
     std::vector<std::thread> threads;
     for (std::size_t i = 0; i < bodies.size(); ++i) {
@@ -55,7 +57,7 @@ class Turns final : public lock_order::Scheduler {
     }
     {
       const std::lock_guard held(lock_);
-      choose(bodies.size());
+      choose(kNobody);
     }
     for (std::thread& thread : threads) thread.join();
     lock_order::scheduler.store(nullptr);
@@ -68,6 +70,7 @@ class Turns final : public lock_order::Scheduler {
     {
       const std::lock_guard held(lock_);
       moved();
+      has_moved_ = true;
       choose(i);
     }
     wait_for_turn(i);
@@ -78,10 +81,54 @@ class Turns final : public lock_order::Scheduler {
     const auto i = static_cast<std::size_t>(mine());
     {
       const std::lock_guard held(lock_);
+      // What it did since its last point may be what another waits for. (Looking again in vain is nothing.)
+      if (std::exchange(has_moved_, false)) moved();
       state_[i] = State::waits;
       choose(i);
     }
     wait_for_turn(i);
+  }
+
+  void made() override {
+    if (mine() < 0) return;
+    std::unique_lock held(lock_);
+    ++begun_;
+    changed_.wait(held, [&] { return state_.size() == begun_; });
+  }
+  void born() override {
+    std::size_t i = 0;
+    {
+      const std::lock_guard held(lock_);
+      i = state_.size();
+      mine() = static_cast<int>(i);
+      state_.push_back(State::ready);
+    }
+    changed_.notify_all();
+    wait_for_turn(i);
+  }
+  void gone() override {
+    const std::lock_guard held(lock_);
+    const auto i = static_cast<std::size_t>(std::exchange(mine(), -1));
+    moved();
+    state_[i] = State::ended;
+    ++unjoined_;
+    // Who waits for this end has the next turn: so it does not depend on how fast the system is.
+    if (std::find(state_.begin(), state_.end(), State::away) == state_.end()) choose(i);
+  }
+  void away() override {
+    if (mine() < 0) return;
+    const std::lock_guard held(lock_);
+    if (unjoined_ > 0) return;  // it need not wait
+    const auto i = static_cast<std::size_t>(mine());
+    state_[i] = State::away;
+    choose(i);
+  }
+  void back() override {
+    if (mine() < 0) return;
+    const std::lock_guard held(lock_);
+    --unjoined_;
+    state_[static_cast<std::size_t>(mine())] = State::ready;
+    turn_ = mine();
   }
 
   /// How many orders were tried, and whether these are all with so few stops.
@@ -122,7 +169,13 @@ class Turns final : public lock_order::Scheduler {
   /// No run needs so many.
   static constexpr std::size_t kMostChoices = 100'000;
 
-  enum class State : std::uint8_t { ready, waits, ended };
+  static constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
+
+  /// away: waits in the system for a thread's end.
+  enum class State : std::uint8_t { ready, waits, away, ended };
+
+  /// Has the calling thread passed a point since it last waited?
+  static inline thread_local bool has_moved_ = false;
 
   static int& mine() {
     static thread_local int number = -1;
@@ -176,6 +229,8 @@ class Turns final : public lock_order::Scheduler {
   std::mutex lock_;
   std::condition_variable changed_;
   std::vector<State> state_;
+  std::size_t begun_ = 0;  // threads in all, those too that are just being made
+  int unjoined_ = 0;       // threads of warden's that have ended and were not joined
   std::vector<Choice> made_;
   int turn_ = -1;
 };

@@ -5,15 +5,12 @@
 #include <boost/test/unit_test.hpp>
 
 #include "interposed.hpp"
-#include "tests/ext/host.hpp"
+#include "without.hpp"
 
 namespace warden::test {
 namespace {
 
 constexpr std::int64_t kHourNs = 3'600'000'000'000;
-const std::string kForEver =
-    "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c";
-
 std::int64_t real_ns() {
   return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
 }

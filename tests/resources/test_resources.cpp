@@ -3,9 +3,7 @@
 #include <dlfcn.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -15,43 +13,10 @@
 #include <cstddef>
 
 #include "interposed.hpp"
-#include "tests/ext/host.hpp"
+#include "without.hpp"
 
 namespace warden::test {
 namespace {
-
-const std::string kForEver =
-    "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c";
-const std::string kRunning = "SELECT json_extract(warden_debug(), '$.watchdog_running')";
-
-std::string check(const Db& db, const std::string& name) {
-  return db.one("SELECT status || ': ' || detail FROM warden_checks WHERE \"check\" = '" + name + "'");
-}
-bool says(const Db& db, const std::string& name, const std::string& part) {
-  return check(db, name).find(part) != std::string::npos;
-}
-
-/// Tables, functions and statements that need neither a thread nor a file.
-bool works(const Db& db) {
-  for (const char* table : {"warden_settings", "warden_memory", "warden_connections", "warden_events",
-                            "warden_samples", "warden_checks", "warden_statements"}) {
-    if (!db.error(std::string("SELECT * FROM ") + table).empty()) return false;
-  }
-  return db.error("SELECT warden_release(), warden_trim(), warden_release('idle'), warden_debug()").empty() &&
-         db.number("SELECT warden_set('memory_budget', '64MB')") == 64'000'000 &&
-         db.one(
-             "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT 50000) SELECT sum(i) FROM "
-             "(SELECT i FROM c ORDER BY -i)") == "1250025000" &&
-         db.error("SELECT warden_reset()").empty();
-}
-
-void limit(int what, rlim_t soft) {
-  rlimit now{};
-  ::getrlimit(static_cast<__rlimit_resource>(what), &now);
-  now.rlim_cur = std::min(soft, now.rlim_max);
-  if (::setrlimit(static_cast<__rlimit_resource>(what), &now) != 0)
-    throw std::runtime_error("setrlimit failed");
-}
 
 /// From here on these system calls fail with EPERM.
 void forbid(std::initializer_list<long> calls) {
@@ -66,20 +31,6 @@ void forbid(std::initializer_list<long> calls) {
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
       throw std::runtime_error("no seccomp");
-  }
-}
-
-/// An empty file system over `directory`, for this process alone. False where that is not allowed.
-bool hide(const char* directory, const char* options) {
-  return ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-         ::mount("tmpfs", directory, "tmpfs", 0, options) == 0;
-}
-constexpr int kSkipped = 77;
-void report(int status, const char* why) {
-  if (status == kSkipped) {
-    std::printf("skipped: %s\n", why);
-  } else {
-    BOOST_TEST(status == 0);
   }
 }
 
@@ -167,7 +118,12 @@ BOOST_AUTO_TEST_CASE(out_of_descriptors_the_budget_stands_rows_tell_and_all_is_r
 }
 
 BOOST_AUTO_TEST_CASE(loaded_without_descriptors_it_finds_memory_limit_and_cgroup_when_there_are_some) {
-  const int status = in_child([] {
+  const int found = in_child([] {
+    Db db;
+    return says(db.load(), "cgroup", "ok: ") ? 0 : 1;
+  });
+  const std::string here = found == 0 ? "ok: " : "limited: ";
+  const int status = in_child([&] {
     Db plain;
     ::dlopen(WARDEN_SO, RTLD_NOW);  // loading itself needs one
     rlimit before{};
@@ -178,12 +134,6 @@ BOOST_AUTO_TEST_CASE(loaded_without_descriptors_it_finds_memory_limit_and_cgroup
     if (!says(plain, "memory budget", "limited: ")) return 2;
     limit(RLIMIT_NOFILE, before.rlim_cur);
     if (!eventually([&] { return says(plain, "memory budget", "ok: "); })) return 3;
-    const std::string here = in_child([] {
-                               Db db;
-                               return says(db.load(), "cgroup", "ok: ") ? 0 : 1;
-                             }) == 0
-                                 ? "ok: "
-                                 : "limited: ";
     return eventually([&] { return says(plain, "cgroup", here); }) ? 0 : 4;
   });
   BOOST_TEST(status == 0);
@@ -201,41 +151,6 @@ BOOST_AUTO_TEST_CASE(without_proc_a_share_is_of_one_gibibyte_and_rows_tell) {
     return db.one("SELECT warden_get('memory_budget')") == "268435456" ? 0 : 4;
   });
   report(status, "/proc can be hidden by root only");
-}
-
-BOOST_AUTO_TEST_CASE(on_a_full_disk_the_host_sees_what_sqlite_says_and_nothing_else) {
-  // Files may not grow beyond a megabyte; then a file system that is full. With warden and without: the same codes, the same
-  // data.
-  for (const bool by_limit : {true, false}) {
-    const TempDir dir;
-    const auto story = [&](bool with_warden) {
-      std::string told;
-      Db db;
-      if (with_warden) db.load();
-      Db writer(dir.file(with_warden ? "with.db" : "plain.db"));
-      writer.rows("PRAGMA journal_mode = DELETE; CREATE TABLE t(x); INSERT INTO t VALUES('kept')");
-      for (const char* sql :
-           {"INSERT INTO t WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT 3000) "
-            "SELECT hex(zeroblob(1000)) FROM c",
-            "SELECT count(*) FROM t", "INSERT INTO t VALUES('again')", "PRAGMA integrity_check"}) {
-        told += writer.error(sql) + '|' + std::to_string(sqlite3_extended_errcode(writer.get())) + '|';
-      }
-      if (with_warden && !works(db)) told += "warden failed";
-      return told + writer.one("SELECT group_concat(x) FROM t");
-    };
-    const int status = in_child([&] {
-      if (by_limit) {
-        ::signal(SIGXFSZ, SIG_IGN);
-        limit(RLIMIT_FSIZE, 1 << 20);
-      } else if (!hide(dir.file("").c_str(), "size=1m")) {
-        return kSkipped;
-      }
-      const std::string plain = story(false);
-      std::filesystem::remove(dir.file("plain.db"));
-      return plain == story(true) && plain.find("kept,again") != std::string::npos ? 0 : 1;
-    });
-    report(status, "a small file system can be mounted by root only");
-  }
 }
 
 BOOST_AUTO_TEST_CASE(with_a_small_stack_everything_works) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "../../watchdog/cgroup.hpp"
+#include "../../watchdog/warden.hpp"
 #include "file_tree.hpp"
 
 using warden::Cgroup;
@@ -298,6 +299,14 @@ BOOST_AUTO_TEST_CASE(a_limit_that_is_there_and_cannot_be_read_is_told_from_none)
   tree.make_directory("/sys/fs/cgroup/a/memory.max");
   BOOST_TEST(!found.limit_bytes(files, error).has_value());
   BOOST_TEST(error == EISDIR);  // there, and who knows
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_is_shown_as_utf8_and_read_as_it_is) {
+  self("0::/a\xff\n", kV2Mount);
+  group("/sys/fs/cgroup/a\xff", "500000000\n", "");
+  BOOST_TEST(limit() == 500 * kMegabyte);
+  warden::Warden process(Files(tree.root()), nullptr);
+  BOOST_TEST(process.cgroup_directory() == "/sys/fs/cgroup/a\xEF\xBF\xBD");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

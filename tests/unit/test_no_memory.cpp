@@ -34,7 +34,7 @@ struct Scarcity {
 
 }  // namespace
 
-// Not inline: the compiler would take what is made by one and ended by another for a mistake.
+// Not inlined: GCC takes an inlined free() for the wrong end of a memory that is not seen to come from malloc().
 [[gnu::noinline]] void* operator new(std::size_t bytes) {
   if (void* const memory = take(bytes)) return memory;
   throw std::bad_alloc();

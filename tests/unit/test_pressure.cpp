@@ -180,6 +180,17 @@ BOOST_AUTO_TEST_CASE(requested_pressure_file_gets_the_requested_trigger) {
              std::string_view("some 100000 1000000\0", 20));
 }
 
+BOOST_AUTO_TEST_CASE(a_path_is_shown_as_utf8_and_cut_between_characters) {
+  tree.write("/g\xff\xc3", kPsi);
+  open("/g\xff\xc3");
+  BOOST_TEST(status() == "watches $MEMORY_PRESSURE_WATCH: /g??");
+  std::string name = "/";  // an odd number of bytes before 120
+  while (name.size() < 121) name += "\xc3\xa4";
+  tree.write(name, kPsi);
+  open(name.c_str());
+  BOOST_TEST(status() == "watches $MEMORY_PRESSURE_WATCH: " + name.substr(0, 119));
+}
+
 BOOST_AUTO_TEST_CASE(fifo_signals_and_is_drained) {
   const int writer = make_fifo("/fifo");
   open("/fifo");
