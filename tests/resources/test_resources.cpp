@@ -171,8 +171,8 @@ BOOST_AUTO_TEST_CASE(system_calls_that_are_forbidden_take_away_what_needs_them_a
   const std::initializer_list<long> threads{SYS_clone, SYS_clone3};
   const std::initializer_list<long> opening{SYS_openat, SYS_open};
   const std::initializer_list<long> asking{SYS_access, SYS_faccessat, SYS_newfstatat, SYS_poll};
-#ifdef __SANITIZE_THREAD__
-  // ThreadSanitizer ends a program in which a new thread may not ask on which processors it runs.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  // Sanitizers end a program in which a new thread may not ask on which processors it runs.
   const std::initializer_list<long> rest{SYS_madvise, SYS_getrusage, SYS_sysinfo};
 #else
   const std::initializer_list<long> rest{SYS_madvise, SYS_sched_getaffinity, SYS_getrusage, SYS_sysinfo};
