@@ -49,6 +49,8 @@ struct SettingsTable : OwnTable {
   static constexpr const char* name = "warden_settings";
   static constexpr auto risk = vtab::risk::direct_only;
   static constexpr double expected_rows = 24;
+  // Another thread may set the same setting between the statement's reading of a row and its change.
+  static constexpr bool tells_unchanged = true;
   using OwnTable::OwnTable;
 
   vtab::vector<SettingRow> scan(const vtab::query<row, columns>& q) const {
@@ -71,6 +73,7 @@ struct SettingsTable : OwnTable {
     same("source", to.get<"source">(), before.source);
     same("scope", to.get<"scope">(), before.scope());
     same("description", to.get<"description">(), before.description());
+    if (to.get<"value">().is_unchanged()) return;
     try {
       set_setting(self, before.name(), to.get<"value">());
     } catch (const BadValue& e) {
@@ -90,6 +93,7 @@ struct SettingsTable : OwnTable {
   }
   /// Everything but `value` must stay as it is.
   static void same(const char* column, const vtab::value& now, std::optional<std::string_view> before) {
+    if (now.is_unchanged()) return;
     if (now.is_null() ? before.has_value() : !before || now.as_text() != *before) {
       throw vtab::error(std::string("warden_settings: only value can be changed, not ") + column);
     }

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Fuzzes with every target of tests/fuzz for WARDEN_FUZZ_SECONDS (30), two at once, from the corpus in the repository, and fails
+# Fuzzes with every target of tests/fuzz for FUZZ_SECONDS (30), two at once, from the corpus in the repository, and fails
 # at any broken law, crash, leak or timeout. Before that each target must find the wrong result that is planted in it.
 # Needs the Debian packages clang and libclang-rt-14-dev.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly seconds=${WARDEN_FUZZ_SECONDS:-30} planted_seconds=60 kept=build-fuzz/artefacts
+readonly seconds=${FUZZ_SECONDS:-30} planted_seconds=60 kept=build-fuzz/artefacts
 cmake --preset fuzz >/dev/null
 cmake --build build-fuzz --target fuzzers -- --quiet
 mkdir -p "$kept"
@@ -25,7 +25,7 @@ fuzz_one() {
   found=$planted/log
   rm -rf "$planted"
   mkdir -p "$planted/corpus" "$corpus"
-  if WARDEN_FUZZ_PLANTED=1 run_target "$name" "$planted_seconds" "$found" "$planted" "$planted/corpus" "$seeds" || ! grep -aq '^broken:' "$found"; then
+  if FUZZ_PLANTED=1 run_target "$name" "$planted_seconds" "$found" "$planted" "$planted/corpus" "$seeds" || ! grep -aq '^broken:' "$found"; then
     echo "  $name: FAILED: what is planted in it was not found; its log is $found"
     return 1
   fi

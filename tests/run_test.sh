@@ -146,16 +146,16 @@ run_tests() {
     case $1 in
       --fast) suites=(release) fuzz='' ;;
       --long)
-        export WARDEN_TEST_SECONDS=${WARDEN_TEST_SECONDS:-120} WARDEN_FUZZ_SECONDS=${WARDEN_FUZZ_SECONDS:-600}
+        export TEST_SECONDS=${TEST_SECONDS:-120} FUZZ_SECONDS=${FUZZ_SECONDS:-600}
         long=yes
-        endurance_seconds=${WARDEN_ENDURANCE_SECONDS:-3600}
+        endurance_seconds=${ENDURANCE_SECONDS:-3600}
         ;;
       --endurance)
-        endurance_seconds=${WARDEN_ENDURANCE_SECONDS:-600}
+        endurance_seconds=${ENDURANCE_SECONDS:-600}
         suites=() fuzz=''
         ;;
       --fuzz)
-        export WARDEN_FUZZ_SECONDS=${WARDEN_FUZZ_SECONDS:-120}
+        export FUZZ_SECONDS=${FUZZ_SECONDS:-120}
         suites=() fuzz=yes
         ;;
       --coverage)
@@ -205,7 +205,7 @@ run_tests() {
     cmake_flags=(-DWARDEN_WERROR=ON -DWARDEN_TESTS=ON)
     build release warden_endurance
     say "Endurance, $endurance_seconds s"
-    counted "endurance" env WARDEN_TEST_SECONDS="$endurance_seconds" build/tests/endurance/warden_endurance --color_output=no
+    counted "endurance" env TEST_SECONDS="$endurance_seconds" build/tests/endurance/warden_endurance --color_output=no
   fi
   if [[ -n $fuzz ]]; then
     install_packages "${kFuzzPackages[@]}"

@@ -1,4 +1,4 @@
-// Random load for as long as WARDEN_TEST_SECONDS says: memory stays flat, no descriptor is lost, no deadline missed. Before
+// Random load for as long as TEST_SECONDS says: memory stays flat, no descriptor is lost, no deadline missed. Before
 // that what is to be found is planted, and found.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
@@ -12,12 +12,12 @@ namespace {
 constexpr double kPlantedSeconds = 2;
 
 double seconds_given() {
-  const char* given = std::getenv("WARDEN_TEST_SECONDS");
+  const char* given = std::getenv("TEST_SECONDS");
   return given == nullptr ? 4 : std::max(1.0, std::atof(given));
 }
 
 unsigned seed_given() {
-  const char* given = std::getenv("WARDEN_TEST_SEED");
+  const char* given = std::getenv("TEST_SEED");
   return given == nullptr ? 1 : static_cast<unsigned>(std::atoi(given));
 }
 

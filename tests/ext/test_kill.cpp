@@ -2,7 +2,7 @@
 //
 // Random statements run on a database, and from their results alone it is known what must be in it. Another
 // thread cancels them at random moments, or deadlines do. Now and then the database is read through a fresh
-// connection, and must be just that. WARDEN_TEST_SECONDS=n makes the random runs take n seconds together.
+// connection, and must be just that. TEST_SECONDS=n makes the random runs take n seconds together.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -129,7 +129,7 @@ struct Killed {
         kills =
             std::jthread([&](const std::stop_token& stop) { kill_at_random(stop, killer, id, reader_id); });
       }
-      const char* seconds = std::getenv("WARDEN_TEST_SECONDS");
+      const char* seconds = std::getenv("TEST_SECONDS");
       const auto until =
           begun + std::chrono::duration<double>(seconds == nullptr ? 0 : std::atof(seconds) / kRandomRuns);
       const auto latest = begun + std::chrono::seconds(kMostSeconds);

@@ -45,6 +45,15 @@ BOOST_AUTO_TEST_CASE(writing_back_what_is_read_changes_nothing) {
   BOOST_TEST(db.rows("SELECT name, value FROM warden_settings") == before, boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_row_that_another_sets_meanwhile_is_still_changed) {
+  // As another thread would, after this statement read the first row and before it changes it.
+  db.rows(
+      "UPDATE warden_settings SET value = CASE name WHEN 'events' THEN '50' ELSE "
+      "(SELECT warden_set('events', '70') IS NOT NULL) + 99 END WHERE name IN ('events', 'history')");
+  BOOST_TEST(db.one("SELECT value, source FROM warden_settings WHERE name = 'events'") == "50|sql");
+  BOOST_TEST(db.one("SELECT value, source FROM warden_settings WHERE name = 'history'") == "100|sql");
+}
+
 BOOST_AUTO_TEST_CASE(the_key_is_looked_up) {
   BOOST_TEST(db.one("EXPLAIN QUERY PLAN SELECT * FROM warden_settings WHERE name = 'trim'")
                  .find("VIRTUAL TABLE INDEX") != std::string::npos);

@@ -21,7 +21,7 @@ Figures& figures() {
 
 std::uint64_t places_seed() {
   static const std::uint64_t seed = [] {
-    const char* given = std::getenv("WARDEN_TEST_SEED");
+    const char* given = std::getenv("TEST_SEED");
     return given != nullptr ? std::strtoull(given, nullptr, 10) : std::uint64_t{std::random_device()()};
   }();
   return seed;

@@ -25,8 +25,8 @@ struct Figures {
 /// The process's, shared with its children.
 Figures& figures();
 
-/// Every place is tried, not a sample: WARDEN_TEST_SECONDS is set, as `./run test --long` does.
-inline bool is_thorough() { return std::getenv("WARDEN_TEST_SECONDS") != nullptr; }
+/// Every place is tried, not a sample: TEST_SECONDS is set, as `./run test --long` does.
+inline bool is_thorough() { return std::getenv("TEST_SECONDS") != nullptr; }
 
 /// True in the builds of AddressSanitizer and ThreadSanitizer, which take several times as long.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -35,7 +35,7 @@ inline constexpr bool kSanitized = true;
 inline constexpr bool kSanitized = false;
 #endif
 
-/// WARDEN_TEST_SEED, or another number each time: chooses which places are tried by default.
+/// TEST_SEED, or another number each time: chooses which places are tried by default.
 std::uint64_t places_seed();
 
 }  // namespace warden::test

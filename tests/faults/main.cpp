@@ -17,7 +17,7 @@ struct Report {
         "figures: %lld operations; SQLite's allocations failed: %lld once, %lld from then on, %lld twice; "
         "warden's: %lld, %lld, %lld; %lld with a deadline beside; %lld interrupts, %lld of new connections; "
         "I/O calls failed: %lld "
-        "once, %lld from then on (%s, WARDEN_TEST_SEED=%llu)\n",
+        "once, %lld from then on (%s, TEST_SEED=%llu)\n",
         n(f.operations), n(f.sqlite_once), n(f.sqlite_lasting), n(f.sqlite_twice), n(f.warden_once),
         n(f.warden_lasting), n(f.warden_twice), n(f.with_deadline), n(f.interrupts), n(f.interrupts_fresh),
         n(f.io_once), n(f.io_lasting), is_thorough() ? "every place" : "a sample of the places",

@@ -30,7 +30,7 @@ inline void require(bool holds, std::string_view law, std::string_view seen = ""
 
 /// True in the run that shows that a fuzzer can fail: it then sees a wrong result in one corner.
 inline bool planted() {
-  static const bool is_planted = std::getenv("WARDEN_FUZZ_PLANTED") != nullptr;
+  static const bool is_planted = std::getenv("FUZZ_PLANTED") != nullptr;
   return is_planted;
 }
 

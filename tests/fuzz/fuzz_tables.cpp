@@ -76,7 +76,7 @@ void judge_select(fuzz::Bytes& input) {
   const fuzz::Query query = generator.select();
   fuzz::Answer asked = host().ask(query.asked);
   fuzz::Answer plain = host().ask(query.plain);
-  if (std::getenv("WARDEN_FUZZ_SHOW") != nullptr)
+  if (std::getenv("FUZZ_SHOW") != nullptr)
     std::fprintf(stderr, "%s\n  %s\n%s\n  %s\n", query.asked.c_str(), asked.all().c_str(),
                  query.plain.c_str(), plain.all().c_str());
   for (const fuzz::Answer* answer : {&asked, &plain}) {

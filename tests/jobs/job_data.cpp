@@ -201,7 +201,7 @@ const JobData& JobData::get() {
 }
 
 JobData::JobData() {
-  if (const char* file = std::getenv("WARDEN_TEST_JOBS"); file != nullptr) {
+  if (const char* file = std::getenv("TEST_JOBS"); file != nullptr) {
     const Db real(file, SQLITE_OPEN_FULLMUTEX);
     sqlite3_backup* copy = sqlite3_backup_init(db.get(), "main", real.get(), "main");
     sqlite3_backup_step(copy, -1);

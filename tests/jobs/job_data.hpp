@@ -1,5 +1,5 @@
 // The jobs that the tests ask about: a few thousand of sql/generate_jobs.sql, and a few hundred odd ones, in memory.
-// WARDEN_TEST_JOBS=file takes the jobs of that database (a real cc-backend's) in the place of the generated ones.
+// TEST_JOBS=file takes the jobs of that database (a real cc-backend's) in the place of the generated ones.
 #pragma once
 
 #include "../ext/host.hpp"

@@ -52,9 +52,9 @@ class Scarcity {
   bool happened() const { return g_allocation_failed; }
 };
 
-/// WARDEN_TEST_SEED, or another number each time. Tests print it where they fail.
+/// TEST_SEED, or another number each time. Tests print it where they fail.
 inline std::uint64_t random_seed() {
-  const char* given = std::getenv("WARDEN_TEST_SEED");
+  const char* given = std::getenv("TEST_SEED");
   return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
 }
 

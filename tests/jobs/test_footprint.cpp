@@ -296,7 +296,7 @@ BOOST_AUTO_TEST_CASE(every_beginning_of_a_text_is_read_to_its_end_and_no_further
 
 BOOST_AUTO_TEST_CASE(random_texts_mean_what_sqlite_says) {
   const std::uint64_t seed = random_seed();
-  BOOST_TEST_CONTEXT("WARDEN_TEST_SEED=" << seed) {
+  BOOST_TEST_CONTEXT("TEST_SEED=" << seed) {
     Dice dice(seed);
     int claimed = 0;
     int strange_claimed = 0;
@@ -320,7 +320,7 @@ BOOST_AUTO_TEST_CASE(random_texts_mean_what_sqlite_says) {
 
 BOOST_AUTO_TEST_CASE(numbers_are_read_as_sqlite_reads_them) {
   const std::uint64_t seed = random_seed();
-  BOOST_TEST_CONTEXT("WARDEN_TEST_SEED=" << seed) {
+  BOOST_TEST_CONTEXT("TEST_SEED=" << seed) {
     Dice dice(seed);
     for (int i = 0; i < 50'000; ++i)
       checked("{\"a\":" + random_number(dice) + ",\"ab\":" + random_number(dice) + "}");

@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(the_divisions_of_durations) {
 
 BOOST_AUTO_TEST_CASE(bins_are_where_the_formula_puts_them) {
   const std::uint64_t seed = random_seed();
-  BOOST_TEST_CONTEXT("WARDEN_TEST_SEED=" << seed) {
+  BOOST_TEST_CONTEXT("TEST_SEED=" << seed) {
     Dice dice(seed);
     Formula formula;
     for (int i = 0; i < 20'000; ++i) {
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(bins_are_where_the_formula_puts_them) {
 
 BOOST_AUTO_TEST_CASE(a_peak_that_is_found_counts_like_one_that_was_known) {
   const std::uint64_t seed = random_seed();
-  BOOST_TEST_CONTEXT("WARDEN_TEST_SEED=" << seed) {
+  BOOST_TEST_CONTEXT("TEST_SEED=" << seed) {
     Dice dice(seed);
     for (int round = 0; round < 300; ++round) {
       const std::int64_t bins = dice.from_to(1, dice.once_in(3) ? 1000 : 16);
@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(a_value_that_is_not_exact_is_refused_where_its_last_bit_dec
 
 BOOST_AUTO_TEST_CASE(what_is_not_refused_has_neighbours_in_the_same_bin) {
   const std::uint64_t seed = random_seed();
-  BOOST_TEST_CONTEXT("WARDEN_TEST_SEED=" << seed) {
+  BOOST_TEST_CONTEXT("TEST_SEED=" << seed) {
     Dice dice(seed);
     int refused = 0;
     for (int i = 0; i < 20'000; ++i) {

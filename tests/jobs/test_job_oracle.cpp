@@ -1,6 +1,6 @@
 // Random filters against an oracle: job_oracle.hpp says in plain SQL what each means, and every function must agree with it.
 //
-// 10 000 filters, or as many as WARDEN_TEST_SECONDS allows. A failure names its seed and number; WARDEN_TEST_SEED=n begins
+// 10 000 filters, or as many as TEST_SECONDS allows. A failure names its seed and number; TEST_SEED=n begins
 // with another one.
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
@@ -277,8 +277,8 @@ BOOST_AUTO_TEST_SUITE(job_oracle)
 
 BOOST_AUTO_TEST_CASE(every_function_agrees_with_the_oracle_on_random_filters) {
   const JobData& data = JobData::get();
-  const char* seconds = std::getenv("WARDEN_TEST_SECONDS");
-  const char* given_seed = std::getenv("WARDEN_TEST_SEED");
+  const char* seconds = std::getenv("TEST_SECONDS");
+  const char* given_seed = std::getenv("TEST_SEED");
   const std::uint64_t seed = given_seed == nullptr ? kSeed : std::strtoull(given_seed, nullptr, 10);
   const auto begun = std::chrono::steady_clock::now();
   const auto goes_on = [&](std::int64_t number) {

@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_SUITE(json_text)
 
 BOOST_AUTO_TEST_CASE(what_is_surely_json_is_json_and_no_json_is_missed) {
   const std::uint64_t seed = random_seed();
-  BOOST_TEST_CONTEXT("WARDEN_TEST_SEED=" << seed) {
+  BOOST_TEST_CONTEXT("TEST_SEED=" << seed) {
     Dice dice(seed);
     Valid is_valid;
     int spoilt = 0;

@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_timestamp) {
 
 BOOST_AUTO_TEST_CASE(random_timestamps_are_those_of_sqlite) {
   const std::uint64_t seed = random_seed();
-  BOOST_TEST_CONTEXT("WARDEN_TEST_SEED=" << seed) {
+  BOOST_TEST_CONTEXT("TEST_SEED=" << seed) {
     Dice dice(seed);
     const Db db;
     sqlite3_stmt* oracle = nullptr;

@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_SUITE(tables_by_key)
 
 BOOST_AUTO_TEST_CASE(texts_keep_their_values_and_their_order) {
   const std::uint64_t seed = random_seed();
-  BOOST_TEST_CONTEXT("WARDEN_TEST_SEED=" << seed) {
+  BOOST_TEST_CONTEXT("TEST_SEED=" << seed) {
     Dice dice(seed);
     jobs::ByText<std::int64_t> table(real_api());
     std::map<std::string, std::int64_t> model;
@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(the_empty_text_is_a_key) {
 
 BOOST_AUTO_TEST_CASE(numbers_are_counted) {
   const std::uint64_t seed = random_seed();
-  BOOST_TEST_CONTEXT("WARDEN_TEST_SEED=" << seed) {
+  BOOST_TEST_CONTEXT("TEST_SEED=" << seed) {
     Dice dice(seed);
     jobs::Counts counts(real_api());
     std::map<std::int64_t, std::int64_t> model;
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE(numbers_are_counted) {
 
 BOOST_AUTO_TEST_CASE(pairs_are_new_once) {
   const std::uint64_t seed = random_seed();
-  BOOST_TEST_CONTEXT("WARDEN_TEST_SEED=" << seed) {
+  BOOST_TEST_CONTEXT("TEST_SEED=" << seed) {
     Dice dice(seed);
     jobs::PairSet pairs(real_api());
     std::set<std::pair<std::uint32_t, std::uint32_t>> model;
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(pairs_are_new_once) {
 BOOST_AUTO_TEST_CASE(an_arena_gives_bytes_of_their_own) {
   const std::uint64_t seed = random_seed();
   const std::int64_t before = sqlite3_memory_used();
-  BOOST_TEST_CONTEXT("WARDEN_TEST_SEED=" << seed) {
+  BOOST_TEST_CONTEXT("TEST_SEED=" << seed) {
     Dice dice(seed);
     jobs::Arena arena(real_api());
     std::vector<std::pair<std::string_view, std::string>> kept;

@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(keys_are_ordered_as_order_by_orders_them) {
   db.rows("CREATE TABLE t(v)");
   for (const std::string& v : kValues) db.rows("INSERT INTO t VALUES (" + v + ")");
   const std::uint64_t seed = random_seed();
-  BOOST_TEST_CONTEXT("WARDEN_TEST_SEED=" << seed) {
+  BOOST_TEST_CONTEXT("TEST_SEED=" << seed) {
     Dice dice(seed);
     for (int i = 0; i < 300; ++i) {
       db.rows("INSERT INTO t VALUES (" + std::to_string(dice.from_to(INT64_MIN / 2, INT64_MAX)) + "), (" +

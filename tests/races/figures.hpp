@@ -23,15 +23,15 @@ inline Figures& figures = []() -> Figures& {
   return *new (shared) Figures;
 }();
 
-/// WARDEN_TEST_SECONDS, or what a part of the program takes by default.
+/// TEST_SECONDS, or what a part of the program takes by default.
 inline int seconds_or(int usual) {
-  const char* given = std::getenv("WARDEN_TEST_SECONDS");
+  const char* given = std::getenv("TEST_SECONDS");
   return given == nullptr ? usual : std::max(1, std::atoi(given));
 }
 
-/// WARDEN_TEST_SEED, or 1.
+/// TEST_SEED, or 1.
 inline unsigned seed() {
-  const char* given = std::getenv("WARDEN_TEST_SEED");
+  const char* given = std::getenv("TEST_SEED");
   return given == nullptr ? 1 : static_cast<unsigned>(std::strtoul(given, nullptr, 10));
 }
 

@@ -26,7 +26,7 @@ std::string rounds(int seconds, bool by_library) {
                   .seed = first + static_cast<unsigned>(i),
                   .aggressive = i % 2 == 0,
                   .by_library = by_library});
-    if (!text.empty()) text = "WARDEN_TEST_SEED=" + std::to_string(first + static_cast<unsigned>(i)) + text;
+    if (!text.empty()) text = "TEST_SEED=" + std::to_string(first + static_cast<unsigned>(i)) + text;
   }
   return text;
 }

@@ -116,7 +116,7 @@ std::string shrunk(Mode mode, std::uint64_t seed, const std::string& directory, 
   } catch (const std::exception& e) {
     last += std::string("\n(while it was made shorter: ") + e.what() + ")";
   }
-  std::string text = "WARDEN_TEST_SEED=" + std::to_string(seed) + ", mode " + name_of(mode) + ": " + last +
+  std::string text = "TEST_SEED=" + std::to_string(seed) + ", mode " + name_of(mode) + ": " + last +
                      "\nthe script (" + std::to_string(kept.size()) + " of " +
                      std::to_string(script.steps.size()) + " steps):\n";
   for (const std::uint32_t i : kept)

@@ -2,7 +2,7 @@
 // aggressive and by one without. All that the two are told must be the same, to the byte, and so must be the files that
 // they leave. Only memory figures may differ.
 //
-// WARDEN_TEST_SEED=n begins with that script, WARDEN_TEST_SECONDS=n goes on for so long in each mode.
+// TEST_SEED=n begins with that script, TEST_SECONDS=n goes on for so long in each mode.
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -39,8 +39,8 @@ Comparison g_all;
 
 void plays_alike(Mode mode, std::int64_t scripts) {
   const Comparison result =
-      compare(mode, static_cast<std::uint64_t>(from_environment("WARDEN_TEST_SEED", kSeed)), scripts / kShare,
-              from_environment("WARDEN_TEST_SECONDS", 0));
+      compare(mode, static_cast<std::uint64_t>(from_environment("TEST_SEED", kSeed)), scripts / kShare,
+              from_environment("TEST_SECONDS", 0));
   BOOST_TEST(result.failure == "");
   BOOST_TEST(result.comparisons > 0);
   BOOST_TEST(result.events > result.comparisons / 2);  // warden did something meanwhile
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(the_scripts_reach_what_they_should) {
             << g_all.bytes / 1'000'000 << " MB of files compared, " << g_all.events << " actions of warden"
             << std::endl;
   if (g_all.comparisons < 2000) return;  // only a part was run
-  if (std::getenv("WARDEN_TEST_VERBOSE") != nullptr) std::cout << figures.text();
+  if (std::getenv("TEST_VERBOSE") != nullptr) std::cout << figures.text();
   // A kind of step that never succeeds is a mistake of the generator, except where it is one on purpose.
   for (const auto& [kind, n] : figures.tried) {
     const bool fails_on_purpose =

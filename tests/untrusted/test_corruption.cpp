@@ -1,5 +1,5 @@
 // Corrupt databases: random bytes of a file full of jobs are changed, and then everything is asked. What comes is rows or an
-// error, never the end of the process. WARDEN_TEST_SEED asks about the same files again, WARDEN_TEST_SECONDS about more.
+// error, never the end of the process. TEST_SEED asks about the same files again, TEST_SECONDS about more.
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 
@@ -41,7 +41,7 @@ void put(const Db& db, const std::string& bytes) {
 }
 
 int test_seconds() {
-  const char* given = std::getenv("WARDEN_TEST_SECONDS");
+  const char* given = std::getenv("TEST_SECONDS");
   return given == nullptr ? 3 : std::atoi(given);
 }
 
