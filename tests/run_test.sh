@@ -5,6 +5,15 @@ readonly kSqliteSourcePackages=(gcc make tcl) # for tests/sqlite_source.sh
 readonly kFuzzPackages=(clang libclang-rt-14-dev)
 tests_passed=0
 tests_failed=0
+seconds=''
+
+# timed <what> <command...>: notes how long it takes, for the last line.
+timed() {
+  local what=$1 began=$SECONDS
+  shift
+  "$@"
+  seconds+="${seconds:+, }$what $((SECONDS - began)) s"
+}
 
 source tests/run_coverage.sh
 
@@ -189,10 +198,11 @@ run_tests() {
     fi
     local programs
     mapfile -t programs < <(programs_of "$preset")
-    if [[ $preset == release ]]; then build "$preset"; else build "$preset" "${programs[@]}"; fi
-    run_lanes "$preset" "$dir"
+    if [[ $preset == release ]]; then programs=(); fi
+    timed "build $preset" build "$preset" "${programs[@]}"
+    timed "test $preset" run_lanes "$preset" "$dir"
     if [[ $preset == release ]]; then
-      gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
+      timed "SQL scripts" gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
       gate "examples of the documents" tests/sql/run_examples.sh build/warden.so
       gate "the threat model and its tests" tests/untrusted/check_threat_model.sh
       gate "layers" check_layers
@@ -210,9 +220,10 @@ run_tests() {
   if [[ -n $fuzz ]]; then
     install_packages "${kFuzzPackages[@]}"
     say "Fuzzing"
-    gate "fuzzers" tests/run_fuzz.sh
+    timed "fuzzing" gate "fuzzers" tests/run_fuzz.sh
   fi
   echo
+  echo "took $SECONDS s: $seconds"
   echo "$tests_passed passed, $tests_failed failed"
   ((tests_failed == 0))
 }

@@ -1,0 +1,1 @@
+// What the test programs include is prepared once, with this file (tests/CMakeLists.txt).
