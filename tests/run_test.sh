@@ -153,11 +153,6 @@ run_lanes() {
 
 directory_of() { [[ $1 == release ]] && echo build || echo "build-$1"; }
 
-# SQLite's amalgamation is made in the background, once.
-wait_for_sqlite() {
-  until [[ -e build-sqlite.done ]]; do sleep 1; done
-}
-
 # Builds the tests of a preset.
 build_tests() {
   local preset=$1 programs=()
@@ -170,18 +165,6 @@ build_tests() {
   fi
   [[ $preset != asan ]] || cmake_flags+=("-DWARDEN_SQLITE_SOURCE=$([[ -e build-sqlite.log ]] || echo "$PWD/build-sqlite")")
   build "$preset" "${programs[@]}"
-}
-
-# The same, without a word: what goes wrong is told when it is built in earnest.
-build_meanwhile() {
-  case $1 in
-    '') ;;
-    fuzz) nice cmake --preset fuzz >/dev/null 2>&1 && nice cmake --build build-fuzz --target fuzzers -j 2 >/dev/null 2>&1 ;;
-    *)
-      [[ $1 != asan ]] || wait_for_sqlite
-      renice -n 19 "$BASHPID" >/dev/null && CMAKE_BUILD_PARALLEL_LEVEL=2 build_tests "$1" >/dev/null 2>&1
-      ;;
-  esac || true
 }
 
 run_tests() {
@@ -218,19 +201,15 @@ run_tests() {
   if [[ " ${suites[*]} " == *" asan "* ]]; then
     install_packages "${kSqliteSourcePackages[@]}"
     say "Making SQLite's amalgamation from Debian's source package meanwhile, in build-sqlite/"
-    rm -f build-sqlite.done
-    (tests/sqlite_source.sh >build-sqlite.log 2>&1 && rm build-sqlite.log; touch build-sqlite.done) &
+    (tests/sqlite_source.sh >build-sqlite.log 2>&1 && rm build-sqlite.log) &
   fi
-  local i preset
-  for i in "${!suites[@]}"; do
-    preset=${suites[i]}
+  local preset
+  for preset in "${suites[@]}"; do
     if [[ $preset == asan ]]; then
-      wait_for_sqlite
+      wait # for SQLite's amalgamation
       gate "SQLite's sources" show_if_failed build-sqlite.log
     fi
     timed "build $preset" build_tests "$preset"
-    # Tests that wait leave half of the processors idle: what comes next is built meanwhile, where nobody else needs them.
-    build_meanwhile "${suites[i + 1]:-${fuzz:+fuzz}}" &
     timed "test $preset" run_lanes "$preset" "$(directory_of "$preset")"
     if [[ $preset == release ]]; then
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
@@ -240,7 +219,6 @@ run_tests() {
       gate "what warden.so links" check_links
       gate "clang-format" check_format
     fi
-    timed "wait for the next build" wait
   done
   [[ -z $coverage ]] || run_coverage
   if [[ -n $endurance_seconds ]]; then

@@ -47,6 +47,10 @@ BOOST_AUTO_TEST_CASE(an_idle_connection_gives_back_what_it_holds_beyond_idle_kee
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose allocators keep what is freed
   BOOST_TEST(eventually([&] { return resident_bytes() < before + 20 * kMB; }));
 #endif
+  // The event is written, and the release counted, when the pages have gone.
+  BOOST_TEST(eventually([&] {
+    return watcher.one("SELECT releases FROM warden_connections WHERE connection_id = " + id) != "0";
+  }));
   BOOST_TEST(
       watcher.one("SELECT action, reason, measured_bytes > threshold_bytes, sqlite_before_bytes - "
                   "sqlite_after_bytes > 50000000, rss_before_bytes IS NOT NULL, dry_run FROM warden_events "
