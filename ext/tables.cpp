@@ -2,12 +2,13 @@
 
 #include <array>
 
+#include "job_columns.hpp"
 #include "job_tables.hpp"
 
 namespace warden::ext {
 
 std::span<const Installer> table_installers() noexcept {
-  static constexpr std::array<Installer, 12> kAll{install_settings,
+  static constexpr std::array<Installer, 13> kAll{install_settings,
                                                   install_memory,
                                                   install_connections,
                                                   install_events,
@@ -18,7 +19,8 @@ std::span<const Installer> table_installers() noexcept {
                                                   jobs::install_job_histogram,
                                                   jobs::install_job_metric_histogram,
                                                   jobs::install_job_page,
-                                                  jobs::install_jobs};
+                                                  jobs::install_jobs,
+ columns::install_job_columns};
   return kAll;
 }
 

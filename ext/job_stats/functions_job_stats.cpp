@@ -1,4 +1,4 @@
-// job_count(filter) and job_filter_sql(filter).
+// job_count(filter), job_filter_sql(filter) and job_engine(filter).
 //
 //   SELECT job_count('{"user":{"eq":"alice"},"state":["running"]}');
 //   SELECT job_filter_sql('{"cluster":{"eq":"fritz"},"numNodes":{"from":2,"to":0}}');
@@ -9,6 +9,7 @@
 #include <array>
 
 #include "call.hpp"
+#include "engine.hpp"
 #include "function.hpp"
 #include "job_tables.hpp"
 
@@ -17,10 +18,13 @@ namespace {
 
 std::int64_t job_count(ext::SqliteConnection& self, std::optional<std::string_view> filter,
                        std::optional<std::string_view> source, std::optional<std::int64_t> now,
-                       std::optional<std::int64_t> parity) {
+                       std::optional<std::int64_t> parity, std::optional<std::string_view> engine) {
   self.own_act("job_count");
-  const Call call(self, "job_count", {filter, source, now, std::nullopt, parity}, false);
-  if (!call.filter.footprint().empty()) {
+  const Call call(self, "job_count", {filter, source, now, std::nullopt, parity, engine}, false);
+  const bool by_rows = call.options.engine == EngineChoice::rows ||
+                       (call.options.engine == EngineChoice::automatic &&
+                        !columns::Engine(self, call.source).refusal(call.filter, nullptr).empty());
+  if (!by_rows || !call.filter.footprint().empty()) {
     Pass pass(self, "job_count", call.options);
     pass.want_totals({});
     pass.run(call.source, call.filter);
@@ -38,16 +42,32 @@ vtab::string job_filter_sql(ext::SqliteConnection& self, std::optional<std::stri
   return call.filter.all_conditions();
 }
 
-template <vtab::fixed_string Name, auto Fn, int Flags>
+vtab::string job_engine(ext::SqliteConnection& self, std::optional<std::string_view> filter,
+                        std::optional<std::string_view> source, std::optional<std::int64_t> now,
+                        std::optional<std::int64_t> parity) {
+  self.own_act("job_engine");
+  const Call call(self, "job_engine", {filter, source, now, std::nullopt, parity, std::nullopt}, false);
+  columns::Engine engine(self, call.source);
+  const std::string refusal = engine.refusal(call.filter, nullptr);
+  vtab::string answer{vtab::Allocator<char>(self.api())};
+  if (refusal.empty()) return answer << "columns: " << engine.name();
+  return answer << "rows: " << refusal;
+}
+
+template <vtab::fixed_string Name, auto Fn, int Flags, vtab::fixed_string... More>
 int install(ext::SqliteConnection& connection) noexcept {
-  return vtab::define<Name, Fn, "filter", "source", "now", "parity">(
+  return vtab::define<Name, Fn, "filter", "source", "now", "parity", More...>(
       {connection.api(), connection.host().slot(), connection.db(), &connection}, Flags);
 }
 
 }  // namespace
 
 int install_job_count(ext::SqliteConnection& connection) noexcept {
-  return install<"job_count", &job_count, SQLITE_DIRECTONLY>(connection);
+  return install<"job_count", &job_count, SQLITE_DIRECTONLY, "engine">(connection);
+}
+
+int install_job_engine(ext::SqliteConnection& connection) noexcept {
+  return install<"job_engine", &job_engine, SQLITE_DIRECTONLY>(connection);
 }
 
 int install_job_filter_sql(ext::SqliteConnection& connection) noexcept {
