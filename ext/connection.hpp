@@ -52,6 +52,7 @@ class SqliteConnection final : public Connection {
   bool touchable() const noexcept override { return serialized() && !shares_cache() && host_.can().mutexes; }
   bool try_measure(Depth depth) noexcept override;
   std::optional<std::int64_t> try_release() noexcept override;
+  void wait_for_others() noexcept override { const std::lock_guard left(handle_lock_); }
   Inside look_inside() noexcept override;
   bool interrupt(std::int64_t seq, bool writers) noexcept override;
 

@@ -154,13 +154,14 @@ void SqliteConnection::ended(sqlite3_stmt* statement, std::int64_t told_ns) noex
                        : -1;
   activity.set_in_transaction(api()->get_autocommit(db_) == 0);
   if (run.interrupted) note_cancelled_end(warden_, *this, run.elapsed_ns, now_ns);
-  if (activity.depth() > 0) {
-    if (run.interrupted) cancellation.own_part_done.store(true, std::memory_order_release);
-    return;
-  }
+  // At once, whatever else is open: until it is known who shares a cache, its other owners count as alone.
   if (attaches_) {
     attaches_ = false;
     find_shared_caches();
+  }
+  if (activity.depth() > 0) {
+    if (run.interrupted) cancellation.own_part_done.store(true, std::memory_order_release);
+    return;
   }
   // Where its beginning was not told: SQLite's own clock, in milliseconds.
   const std::int64_t elapsed_ns = run.elapsed_ns < 0 ? told_ns : run.elapsed_ns;

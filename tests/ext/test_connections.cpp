@@ -222,6 +222,27 @@ BOOST_AUTO_TEST_CASE(where_caches_are_shared_and_no_hook_tells_of_statements_nob
   BOOST_TEST(status == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_shared_cache_attached_while_another_statement_is_half_stepped_is_seen_at_once) {
+  const TempDir dir;
+  const std::string shared = "file:" + dir.file("s.db") + "?cache=shared";
+  const int status = in_child([&] {
+    ::alarm(30);
+    const Db alone(shared);  // the only one of its cache, until then
+    alone.rows("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+    const Db other;
+    sqlite3_stmt* half = nullptr;
+    sqlite3_prepare_v2(other.get(), "SELECT 1 UNION ALL SELECT 2", -1, &half, nullptr);
+    sqlite3_step(half);
+    other.rows("ATTACH '" + shared + "' AS other");
+    // A statement over t has the cache's mutex: who looked into `alone` from within it would wait for itself.
+    const bool answers =
+        other.number("SELECT count(*) + count(cache_bytes) FROM other.t CROSS JOIN warden_connections") >= 2;
+    sqlite3_finalize(half);
+    return answers ? 0 : 1;
+  });
+  BOOST_TEST(status == 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_row_that_meets_both_sides_of_an_or_comes_once) {
   // SQLite looks each side up by itself, and tells rows apart by their rowid.
   db.rows("SELECT warden_trim(), warden_trim()");

@@ -38,9 +38,8 @@ constexpr const char* kMistakes[] = {"ambiguous",         "datatype constraint",
 Comparison g_all;
 
 void plays_alike(Mode mode, std::int64_t scripts) {
-  const Comparison result =
-      compare(mode, static_cast<std::uint64_t>(from_environment("TEST_SEED", kSeed)), scripts / kShare,
-              from_environment("TEST_SECONDS", 0));
+  const Comparison result = compare(mode, static_cast<std::uint64_t>(from_environment("TEST_SEED", kSeed)),
+                                    scripts / kShare, from_environment("TEST_SECONDS", 0));
   BOOST_TEST(result.failure == "");
   BOOST_TEST(result.comparisons > 0);
   BOOST_TEST(result.events > result.comparisons / 2);  // warden did something meanwhile
