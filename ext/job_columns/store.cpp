@@ -173,7 +173,7 @@ vtab::string Store::uniqueness(std::string_view source, vtab::string* conditions
     }
     keys.reset();
     text << ")";
-    if (conditions != nullptr && !condition.empty()) *conditions << condition << '\0';
+    if (conditions != nullptr && !condition.empty()) (*conditions << condition) += '\0';
   }
   return text;
 }
@@ -256,7 +256,7 @@ void Store::set_config(std::string_view key, std::string_view value) {
 
 Options Store::options() {
   const auto version = config("version");
-  if (!version || *version != std::to_string(kVersion)) {
+  if (!version || std::string_view(*version) != std::to_string(kVersion)) {
     throw vtab::error("job_columns: \"" + std::string(name_) + "\" has format version " +
                       std::string(version ? std::string_view(*version) : "none") + ", and this warden knows " +
                       std::to_string(kVersion));
