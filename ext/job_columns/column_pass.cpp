@@ -49,7 +49,8 @@ std::string ColumnPass::refusal(Store& store, const Pass& pass, const Options& o
   const auto without = [](std::string_view column) {
     return "the columns don't have " + std::string(column) + " of the jobs";
   };
-  if (pass.options_.now < 0 || pass.options_.now > kMostTime) return "now is beyond what the columns reckon with";
+  if (pass.options_.now < 0 || pass.options_.now > kMostTime)
+    return "now is beyond what the columns reckon with";
   if (pass.groups_) {
     const auto field = field_of(pass.group_column_);
     if (!field || lacks(*field) || !has_codes(*field)) return without(pass.group_column_);
@@ -86,7 +87,7 @@ ColumnPass::ColumnPass(Store& store, Pass& pass, const jobs::Filter& filter, con
       pass_(pass),
       api_(store.self().api()),
       predicates_(store, filter, options, metrics, pass.options_.now),
-      exact_(store, options.source),
+      exact_(store.self()),
       metrics_(vtab::Allocator<MetricCounts>(api_)),
       changed_(vtab::Allocator<std::uint16_t>(api_)),
       groups_(vtab::Allocator<Sums>(api_)),
@@ -113,7 +114,7 @@ ColumnPass::ColumnPass(Store& store, Pass& pass, const jobs::Filter& filter, con
     const auto found = std::find(metrics.begin(), metrics.end(), pass.metric_keys_[i]);
     // One that is no column has no job: as one of a number that no segment has.
     const auto number = static_cast<std::int64_t>(kFirstMetric) + (found - metrics.begin());
-    metrics_.emplace_back(number, pass.metric_keys_[i], pass.metrics_[i], api_);
+    metrics_.emplace_back(number, pass.metrics_[i], exact_, api_);
   }
 }
 
@@ -126,7 +127,8 @@ void ColumnPass::run(std::span<const std::int64_t> changed) {
   if (group_) {
     group_codes_ = codes_in(store_, *group_);
     groups_.resize(room_for(group_codes_));
-    if (user_codes_ != 0 && group_ != Field::hpc_user) pairs_.assign(groups_.size() * users_.size() / 64 + 1, 0);
+    if (user_codes_ != 0 && group_ != Field::hpc_user)
+      pairs_.assign(groups_.size() * users_.size() / 64 + 1, 0);
   }
   Segments segments(store_);
   Mask mask;
@@ -141,8 +143,6 @@ void ColumnPass::run(std::span<const std::int64_t> changed) {
     }
   }
   for (MetricCounts& metric : metrics_) metric.flush();
-  if (std::any_of(metrics_.begin(), metrics_.end(), [](const auto& m) { return !m.doubts().empty(); }))
-    add_doubts(changed);
   hand_over();
 }
 
@@ -161,7 +161,8 @@ void ColumnPass::open(Segments& segments) {
   // When a job has started matters only where one may run.
   if (needs(Field::job_state) && needs(Field::duration)) {
     const std::int64_t running = predicates_.running();
-    if (running != 0 && column(Field::job_state).min() <= running && column(Field::job_state).max() >= running)
+    if (running != 0 && column(Field::job_state).min() <= running &&
+        column(Field::job_state).max() >= running)
       fields_[static_cast<std::size_t>(Field::start_time)] = segments.integers(Field::start_time);
   }
 }
@@ -181,7 +182,8 @@ void ColumnPass::find_changed(Segments& segments, std::span<const std::int64_t> 
     ids.values(i, rows.data());
     for (std::size_t row = 0; row < block.rows && next != last; ++row) {
       while (next != last && *next < rows[row]) ++next;
-      if (next != last && *next == rows[row]) changed_.push_back(static_cast<std::uint16_t>(i * kBlock + row));
+      if (next != last && *next == rows[row])
+        changed_.push_back(static_cast<std::uint16_t>(i * kBlock + row));
     }
   }
 }
@@ -263,9 +265,11 @@ void ColumnPass::add_sums(const Mask& mask, std::size_t met, std::size_t rows) {
     check(all_.node_seconds, sum_products(nodes_.data(), seconds_.data(), mask), "total_node_hours");
   if (wanted.core_seconds)
     check(all_.core_seconds, sum_products(cores_.data(), seconds_.data(), mask), "total_core_hours");
-  if (wanted.acc_seconds) check(all_.acc_seconds, sum_products(accs_.data(), seconds_.data(), mask), "total_acc_hours");
+  if (wanted.acc_seconds)
+    check(all_.acc_seconds, sum_products(accs_.data(), seconds_.data(), mask), "total_acc_hours");
   if (wanted.short_jobs) {
-    const auto below = static_cast<std::int32_t>(std::min<std::int64_t>(pass_.options_.short_seconds, INT32_MAX));
+    const auto below =
+        static_cast<std::int32_t>(std::min<std::int64_t>(pass_.options_.short_seconds, INT32_MAX));
     std::uint32_t short_jobs = 0;
     for (std::size_t row = 0; row < kBlock; ++row)
       short_jobs += static_cast<std::uint32_t>(mask[row] & static_cast<std::uint8_t>(stored_[row] < below));
@@ -317,7 +321,8 @@ void ColumnPass::add_groups(std::size_t i, const Mask& mask, std::size_t rows) {
   (void)wanted;
   for (std::size_t row = 0; row < rows; ++row) {
     if (mask[row] == 0) continue;
-    const std::size_t pair = static_cast<std::size_t>(codes[row]) * users_.size() + static_cast<std::size_t>(users[row]);
+    const std::size_t pair =
+        static_cast<std::size_t>(codes[row]) * users_.size() + static_cast<std::size_t>(users[row]);
     pairs_[pair / 64] |= std::uint64_t{1} << pair % 64;
   }
 }
@@ -341,36 +346,6 @@ void ColumnPass::add_numbers(Pass::Number which, std::size_t i, const Mask& mask
       ++histogram.unknown;
     } else {
       histogram.counts.add(numbers[row]);
-    }
-  }
-}
-
-void ColumnPass::add_doubts(std::span<const std::int64_t> changed) {
-  Segments segments(store_);
-  Mask mask;
-  std::array<double, kBlock> values;
-  std::array<std::uint8_t, kBlock> is_null;
-  std::array<std::int64_t, kBlock> ids;
-  while (segments.next()) {
-    if (!predicates_.may_meet(segments.zones())) continue;
-    open(segments);
-    find_changed(segments, changed);
-    const IntegerColumn rowids = segments.integers(Field::id);
-    for (std::size_t i = 0; i * kBlock < segments.jobs(); ++i) {
-      const std::size_t rows = std::min(kBlock, segments.jobs() - i * kBlock);
-      if (choose(i, rows, mask) == 0) continue;
-      rowids.values(i, ids.data());
-      for (MetricCounts& metric : metrics_) {
-        if (metric.doubts().empty() || !metric.values(i, values.data(), is_null.data())) continue;
-        for (std::size_t row = 0; row < rows; ++row) {
-          if (mask[row] == 0 || is_null[row] != 0) continue;
-          const auto doubts = metric.doubts();
-          if (std::find(doubts.begin(), doubts.end(), values[row]) == doubts.end()) continue;
-          const double value = exact_.at(ids[row], metric.name());
-          metric.histogram().grow_to(value);
-          metric.histogram().add(value);
-        }
-      }
     }
   }
 }

@@ -26,7 +26,8 @@ class ColumnPass {
   /// Sums of a group, or of all.
   struct Sums {
     std::int64_t jobs = 0, running_jobs = 0, short_jobs = 0;
-    std::int64_t seconds = 0, nodes = 0, node_seconds = 0, cores = 0, core_seconds = 0, accs = 0, acc_seconds = 0;
+    std::int64_t seconds = 0, nodes = 0, node_seconds = 0, cores = 0, core_seconds = 0, accs = 0,
+                 acc_seconds = 0;
   };
   using Numbers = std::array<std::int32_t, kBlock>;
 
@@ -41,13 +42,14 @@ class ColumnPass {
   void add_running(Sums& sums, std::size_t row);
   void add_durations(const Mask& mask, std::size_t rows);
   void add_numbers(jobs::Pass::Number which, std::size_t i, const Mask& mask, std::size_t rows);
-  void add_doubts(std::span<const std::int64_t> changed);
   void hand_over();
   void add_to_totals(jobs::Totals& totals, const Sums& sums) const;
 
   bool needs(Field field) const noexcept { return needed_[static_cast<std::size_t>(field)]; }
   const IntegerColumn& column(Field field) const { return *fields_[static_cast<std::size_t>(field)]; }
-  void check(std::int64_t& sum, std::int64_t amount, std::string_view what) const { pass_.add_to(sum, amount, what); }
+  void check(std::int64_t& sum, std::int64_t amount, std::string_view what) const {
+    pass_.add_to(sum, amount, what);
+  }
   template <class F>
   void each_text(Field field, F&& f);
 

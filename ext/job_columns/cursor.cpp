@@ -14,16 +14,22 @@ std::array<vtab::vector<vtab::string>, kFields> no_texts(const vtab::Api* api, s
 
 }  // namespace
 
-Scan::Scan(Store& store, const Options& options, std::span<const DeclaredColumn> columns, const Bounds& bounds)
+Scan::Scan(Store& store, const Options& options, std::span<const DeclaredColumn> columns,
+           const Bounds& bounds)
     : store_(store),
       api_(store.self().api()),
       options_(options),
       columns_(columns),
       bounds_(bounds),
-      snapshot_(store.self(), store.empty() << "SELECT value FROM " << store.table("config") << " WHERE key = 'version'"),
+      snapshot_(store.self(),
+                store.empty() << "SELECT value FROM " << store.table("config") << " WHERE key = 'version'"),
       segments_(store),
       changed_(vtab::Allocator<std::int64_t>(api_)),
-      ids_{SIZE_MAX, {}, {}, false, vtab::vector<std::int64_t>(vtab::Allocator<std::int64_t>(api_)),
+      ids_{SIZE_MAX,
+           {},
+           {},
+           false,
+           vtab::vector<std::int64_t>(vtab::Allocator<std::int64_t>(api_)),
            vtab::vector<double>(vtab::Allocator<double>(api_)),
            vtab::vector<std::uint8_t>(vtab::Allocator<std::uint8_t>(api_))},
       decoded_(vtab::Allocator<Decoded>(api_)),
@@ -44,7 +50,8 @@ Scan::Scan(Store& store, const Options& options, std::span<const DeclaredColumn>
 bool Scan::next_segment() {
   const auto misses = [&](Field field, std::int64_t from, std::int64_t to) {
     const auto zone = segments_.zones().find(static_cast<std::int64_t>(field));
-    return zone && (static_cast<std::int64_t>(zone->most) < from || static_cast<std::int64_t>(zone->least) > to);
+    return zone &&
+           (static_cast<std::int64_t>(zone->most) < from || static_cast<std::int64_t>(zone->least) > to);
   };
   while (segments_.next()) {
     if (misses(Field::id, bounds_.id_from, bounds_.id_to) ||
@@ -161,14 +168,16 @@ std::string_view Scan::text(Field field, std::int64_t code) {
     while (all.step()) texts.emplace_back(all.text(0), vtab::Allocator<char>(api_));
   }
   if (code < 0 || static_cast<std::size_t>(code) >= texts.size())
-    throw vtab::error("job_columns: \"" + std::string(store_.name()) + "\" has a code that is not in the dictionary",
-                      SQLITE_CORRUPT_VTAB);
+    throw vtab::error(
+        "job_columns: \"" + std::string(store_.name()) + "\" has a code that is not in the dictionary",
+        SQLITE_CORRUPT_VTAB);
   return texts[static_cast<std::size_t>(code)];
 }
 
 void Scan::put(sqlite3_context* context, std::size_t column) {
   if (column >= columns_.size()) return api_->result_null(context);
-  if (phase_ == Phase::rows) return api_->result_value(context, rows_.raw_value(static_cast<int>(column) + 1));
+  if (phase_ == Phase::rows)
+    return api_->result_value(context, rows_.raw_value(static_cast<int>(column) + 1));
   const DeclaredColumn& declared = columns_[column];
   const Decoded& decoded = at(column);
   const std::size_t row = row_ % kBlock;

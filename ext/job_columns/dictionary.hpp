@@ -29,7 +29,8 @@ class Dictionary {
   /// Stores what has come new.
   void store_new() {
     if (stored_ == texts_.size()) return;
-    Statement add(store_.self(), store_.empty() << "INSERT INTO " << store_.table("value") << " VALUES (?1, ?2, ?3)");
+    Statement add(store_.self(), store_.empty()
+                                     << "INSERT INTO " << store_.table("value") << " VALUES (?1, ?2, ?3)");
     for (; stored_ < texts_.size(); ++stored_) {
       add.bind(1, column_);
       add.bind(2, static_cast<std::int64_t>(stored_) + 1);

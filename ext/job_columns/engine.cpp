@@ -26,11 +26,13 @@ Engine::Engine(ext::SqliteConnection& self, const jobs::Source& source)
     while (list.step()) schemas.emplace_back(list.text(0), nothing.get_allocator());
   }
   for (const vtab::string& schema : schemas) {
-    const std::string_view tables = self.api()->stricmp(schema.c_str(), "temp") == 0 ? ".sqlite_temp_schema" : ".sqlite_schema";
+    const std::string_view tables =
+        self.api()->stricmp(schema.c_str(), "temp") == 0 ? ".sqlite_temp_schema" : ".sqlite_schema";
     Statement found;
     if (!Statement::if_there(self,
-                             vtab::string(nothing) << "SELECT name FROM " << quoted(self, schema) << tables
-                                                   << " WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')",
+                             vtab::string(nothing)
+                                 << "SELECT name FROM " << quoted(self, schema) << tables
+                                 << " WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')",
                              found))
       continue;
     found.bind(1, source.table_name());
@@ -39,8 +41,9 @@ Engine::Engine(ext::SqliteConnection& self, const jobs::Source& source)
     found = Statement();
     Statement all;
     if (!Statement::if_there(self,
-                             vtab::string(nothing) << "SELECT name FROM " << quoted(self, schema) << tables
-                                                   << " WHERE type = 'table' AND sql LIKE 'create virtual table%job_columns%'",
+                             vtab::string(nothing)
+                                 << "SELECT name FROM " << quoted(self, schema) << tables
+                                 << " WHERE type = 'table' AND sql LIKE 'create virtual table%job_columns%'",
                              all))
       return;
     while (all.step()) {
@@ -53,8 +56,9 @@ Engine::Engine(ext::SqliteConnection& self, const jobs::Source& source)
 bool Engine::try_table(std::string_view schema, std::string_view name, std::string_view source) {
   Store store(self_, schema, name);
   Statement snapshot;
-  if (!Statement::if_there(self_, store.empty() << "SELECT value FROM " << store.table("config") << " WHERE key = 'source'",
-                           snapshot) ||
+  if (!Statement::if_there(
+          self_, store.empty() << "SELECT value FROM " << store.table("config") << " WHERE key = 'source'",
+          snapshot) ||
       !snapshot.step())
     return false;
   const vtab::string of(snapshot.text(0), vtab::Allocator<char>(self_.api()));

@@ -7,37 +7,53 @@ namespace warden::columns {
 namespace {
 
 [[noreturn]] void damaged(const Store& store, const std::string& what) {
-  throw vtab::error("job_columns: \"" + std::string(store.name()) + "\": " + what + "; 'rebuild' makes it anew",
-                    SQLITE_CORRUPT_VTAB);
+  throw vtab::error(
+      "job_columns: \"" + std::string(store.name()) + "\": " + what + "; 'rebuild' makes it anew",
+      SQLITE_CORRUPT_VTAB);
 }
 
 /// A job of a segment, as read back.
 struct Columns {
-  std::array<std::optional<IntegerColumn>, kFields> fields;
-  vtab::vector<std::optional<RealColumn>> metrics;
+  template <class Column, class Value>
+  struct Block {
+    std::optional<Column> column;
+    std::array<Value, kBlock> values;
+    std::array<std::uint8_t, kBlock> is_null;
+    void read(std::size_t block) {
+      if (column) column->values(block, values.data(), is_null.data());
+    }
+  };
+  explicit Columns(const vtab::Api* api)
+      : fields(kFields, Block<IntegerColumn, std::int64_t>{},
+               vtab::Allocator<Block<IntegerColumn, std::int64_t>>(api)),
+        metrics(vtab::Allocator<Block<RealColumn, double>>(api)) {}
+  void read(std::size_t block) {
+    for (auto& field : fields) field.read(block);
+    for (auto& metric : metrics) metric.read(block);
+  }
+  vtab::vector<Block<IntegerColumn, std::int64_t>> fields;
+  vtab::vector<Block<RealColumn, double>> metrics;
 };
 
-bool agrees(const Columns& columns, const SegmentWriter& job, std::size_t row) {
-  std::array<std::int64_t, kBlock> numbers;
-  std::array<double, kBlock> reals;
-  std::array<std::uint8_t, kBlock> is_null;
-  const std::size_t block = row / kBlock;
-  const std::size_t place = row % kBlock;
+/// `place`: the row within the block that was read.
+bool agrees(const Columns& columns, const SegmentWriter& job, std::size_t place) {
   for (std::size_t i = 0; i < kFields; ++i) {
-    if (!columns.fields[i]) continue;
+    const auto& column = columns.fields[i];
+    if (!column.column) continue;
     const auto field = static_cast<Field>(i);
-    columns.fields[i]->values(block, numbers.data(), is_null.data());
     const auto wanted = has_codes(field) ? std::optional(job.number(field).value_or(0)) : job.number(field);
-    if (wanted.has_value() == (is_null[place] != 0) || (wanted && *wanted != numbers[place])) return false;
+    if (wanted.has_value() == (column.is_null[place] != 0) || (wanted && *wanted != column.values[place]))
+      return false;
   }
   for (std::size_t i = 0; i < job.metrics(); ++i) {
     const auto wanted = job.metric(i);
-    if (i >= columns.metrics.size() || !columns.metrics[i]) {
+    if (i >= columns.metrics.size() || !columns.metrics[i].column) {
       if (wanted) return false;
       continue;
     }
-    columns.metrics[i]->values(block, reals.data(), is_null.data());
-    if (wanted.has_value() == (is_null[place] != 0) || (wanted && *wanted != reals[place])) return false;
+    const auto& column = columns.metrics[i];
+    if (wanted.has_value() == (column.is_null[place] != 0) || (wanted && *wanted != column.values[place]))
+      return false;
   }
   return true;
 }
@@ -46,11 +62,12 @@ bool agrees(const Columns& columns, const SegmentWriter& job, std::size_t row) {
 void compare_with_source(Store& store, const Options& options) {
   store.self().own_install_internal();
   SegmentWriter job(store, options);
-  Statement rows(store.self(), store.empty() << "SELECT " << job.selected() << " FROM " << store.in_schema(options.source)
+  Statement rows(store.self(), store.empty() << "SELECT " << job.selected() << " FROM "
+                                             << store.in_schema(options.source)
                                              << " AS job NOT INDEXED ORDER BY job.rowid");
   Statement elsewhere(store.self(), store.empty() << "SELECT 1 FROM " << store.table("delta")
-                                                  << " WHERE id = ?1 UNION ALL SELECT 1 FROM " << store.table("odd")
-                                                  << " WHERE id = ?1");
+                                                  << " WHERE id = ?1 UNION ALL SELECT 1 FROM "
+                                                  << store.table("odd") << " WHERE id = ?1");
   const auto is_elsewhere = [&](std::int64_t id) {
     elsewhere.bind(1, id);
     const bool found = elsewhere.step();
@@ -66,23 +83,24 @@ void compare_with_source(Store& store, const Options& options) {
   };
   bool more = next_job();
   Segments segments(store);
-  std::array<std::int64_t, kBlock> ids;
+  Columns columns(store.self().api());
   while (segments.next()) {
-    Columns columns{{}, vtab::vector<std::optional<RealColumn>>(
-                            vtab::Allocator<std::optional<RealColumn>>(store.self().api()))};
+    columns.metrics.resize(job.metrics());
     for (std::size_t i = 0; i < kFields; ++i)
-      if (options.has(static_cast<Field>(i))) columns.fields[i] = segments.integers(static_cast<Field>(i));
+      if (options.has(static_cast<Field>(i)))
+        columns.fields[i].column = segments.integers(static_cast<Field>(i));
     for (std::size_t i = 0; i < job.metrics(); ++i)
-      columns.metrics.push_back(segments.reals(static_cast<std::int64_t>(kFirstMetric + i)));
+      columns.metrics[i].column = segments.reals(static_cast<std::int64_t>(kFirstMetric + i));
     for (std::size_t row = 0; row < segments.jobs(); ++row) {
-      if (row % kBlock == 0) columns.fields[0]->values(row / kBlock, ids.data());
-      const std::int64_t id = ids[row % kBlock];
-      if (more && rows.integer(0) < id) damaged(store, "job " + std::to_string(rows.integer(0)) + " is missing");
+      if (row % kBlock == 0) columns.read(row / kBlock);
+      const std::int64_t id = columns.fields[0].values[row % kBlock];
+      if (more && rows.integer(0) < id)
+        damaged(store, "job " + std::to_string(rows.integer(0)) + " is missing");
       if (!more || rows.integer(0) > id) {
         if (!is_elsewhere(id)) damaged(store, "job " + std::to_string(id) + " is not in the source");
         continue;
       }
-      if (!job.read(id, rows) || !agrees(columns, job, row))
+      if (!job.read(id, rows) || !agrees(columns, job, row % kBlock))
         damaged(store, "job " + std::to_string(id) + " differs from the source");
       more = next_job();
     }

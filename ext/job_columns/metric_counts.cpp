@@ -32,9 +32,12 @@ bool MetricCounts::make_room(std::int64_t least, std::int64_t most, unsigned sca
 }
 
 void MetricCounts::put(double value, std::int64_t jobs) {
-  if (std::find(doubts_.begin(), doubts_.end(), value) != doubts_.end()) return;
   histogram_->grow_to(value);
-  if (!histogram_->add(value, !is_rounded(value), jobs)) doubts_.push_back(value);
+  if (histogram_->add(value, !is_rounded(value), jobs)) return;
+  // On the edge of a bin.
+  const double exact = exact_->of(value);
+  histogram_->grow_to(exact);
+  histogram_->add(exact, true, jobs);
 }
 
 void MetricCounts::flush() {
@@ -85,12 +88,6 @@ void MetricCounts::add(std::size_t i, const Mask& mask, std::size_t met, std::si
       put(numbers[row], 1);
     }
   }
-}
-
-bool MetricCounts::values(std::size_t i, double* values, std::uint8_t* is_null) const {
-  if (!values_ || values_->block(i).all_null()) return false;
-  values_->values(i, values, is_null);
-  return true;
 }
 
 }  // namespace warden::columns

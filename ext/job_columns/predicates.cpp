@@ -21,7 +21,8 @@ double real_of(std::uint64_t bits) noexcept {
 bool is_near(double v, double bound) noexcept { return std::fabs(v - bound) <= 1e-12 * std::fabs(bound); }
 
 /// mask[i] &= least <= offsets[i] <= most, as a loop of vectors.
-void keep_between(const std::uint32_t* offsets, std::uint32_t least, std::uint32_t most, Mask& mask) noexcept {
+void keep_between(const std::uint32_t* offsets, std::uint32_t least, std::uint32_t most,
+                  Mask& mask) noexcept {
   const std::uint32_t span = most - least;
   for (std::size_t i = 0; i < kBlock; ++i)
     mask[i] = static_cast<std::uint8_t>(mask[i] & static_cast<std::uint8_t>(offsets[i] - least <= span));
@@ -33,16 +34,17 @@ bool never(const Condition& condition) noexcept {
 
 }  // namespace
 
-double ExactValues::at(std::int64_t job, std::string_view metric) {
-  if (!value_ || metric_ != metric) {
-    value_ = Statement(store_.self(), store_.empty() << "SELECT json_extract(job.footprint, '$." << metric << "') FROM "
-                                                     << store_.in_schema(source_) << " AS job WHERE job.rowid = ?1");
-    metric_ = metric;
-  }
-  value_.bind(1, job);
-  const double value = value_.step() ? value_.real(0) : 0;
-  value_.reset();
-  return value;
+double ExactValues::of(double value) {
+  if (convert_ && value == last_) return converted_;
+  std::array<char, 48> digits{};
+  self_.api()->xsnprintf(static_cast<int>(digits.size()), digits.data(), "[%!.15g]", value);
+  if (!convert_) convert_ = Statement(self_, "SELECT json_extract(?1, '$[0]')");
+  convert_.bind(1, std::string_view(digits.data()));
+  convert_.step();
+  last_ = value;
+  converted_ = convert_.real(0);
+  convert_.reset();
+  return converted_;
 }
 
 std::uint32_t code_of(Store& store, Field field, std::string_view text) {
@@ -144,7 +146,7 @@ Predicates::Predicates(Store& store, const jobs::Filter& filter, const Options& 
       possible_ = false;
       return;
     }
-    reals_.push_back({static_cast<std::int64_t>(kFirstMetric) + (found - metrics.begin()), range.key,
+    reals_.push_back({static_cast<std::int64_t>(kFirstMetric) + (found - metrics.begin()),
                       range.from.value_or(-kInfinity), range.to.value_or(kInfinity)});
   }
 }
@@ -152,8 +154,9 @@ Predicates::Predicates(Store& store, const jobs::Filter& filter, const Options& 
 Predicates::Codes Predicates::codes_of(Field field, std::string_view rule) {
   Codes codes{field, 0, vtab::vector<std::uint8_t>(vtab::Allocator<std::uint8_t>(store_.self().api()))};
   // The rule is what it is over the jobs, once for each text.
-  Statement texts(store_.self(), store_.empty() << "SELECT code, value" << rule << " FROM " << store_.table("value")
-                                                << " WHERE \"column\" = ?1 ORDER BY code");
+  Statement texts(store_.self(), store_.empty()
+                                     << "SELECT code, value" << rule << " FROM " << store_.table("value")
+                                     << " WHERE \"column\" = ?1 ORDER BY code");
   texts.bind(1, static_cast<std::int64_t>(field));
   codes.allowed.push_back(0);
   while (texts.step()) {
@@ -194,10 +197,10 @@ void Predicates::open(Segments& segments) {
   }
   real_columns_.clear();
   for (const Reals& condition : reals_) real_columns_.push_back(segments.reals(condition.column));
-  if (!reals_.empty()) ids_ = segments.integers(Field::id);
   // A code that is read may be beyond the last one, by the last bit of an offset.
   for (Codes& codes : codes_) {
-    const std::size_t room = room_for_codes(store_, segments.id(), codes.field, column(codes.field), codes.known);
+    const std::size_t room =
+        room_for_codes(store_, segments.id(), codes.field, column(codes.field), codes.known);
     if (codes.allowed.size() < room) codes.allowed.resize(room, 0);
   }
 }
@@ -208,13 +211,14 @@ std::size_t room_for_codes(const Store& store, std::int64_t segment, Field field
       column.limit() <= 2 * static_cast<std::int64_t>(codes))
     return 2 * codes + 1;
   throw vtab::error("job_columns: \"" + std::string(store.name()) + "\", segment " + std::to_string(segment) +
-                        ": its " + std::string(spec_of(field).column) + " has codes that are not in the dictionary",
+                        ": its " + std::string(spec_of(field).column) +
+                        " has codes that are not in the dictionary",
                     SQLITE_CORRUPT_VTAB);
 }
 
 std::size_t codes_in(Store& store, Field field) {
-  Statement last(store.self(),
-                 store.empty() << "SELECT max(code) FROM " << store.table("value") << " WHERE \"column\" = ?1");
+  Statement last(store.self(), store.empty() << "SELECT max(code) FROM " << store.table("value")
+                                             << " WHERE \"column\" = ?1");
   last.bind(1, static_cast<std::int64_t>(field));
   last.step();
   return static_cast<std::size_t>(std::clamp<std::int64_t>(last.integer(0), 0, INT32_MAX / 4)) + 1;
@@ -243,8 +247,8 @@ bool Predicates::apply(const Numbers& condition, std::size_t i, Mask& mask) {
     // Both bounds within what the block can have, so that they fit; a NULL's offset is below that of the smallest.
     const std::int64_t from = std::max(condition.from, block.min);
     const std::int64_t to = std::min(condition.to, block.max);
-    keep_between(offsets.data(), static_cast<std::uint32_t>(from - block.base), static_cast<std::uint32_t>(to - block.base),
-                 mask);
+    keep_between(offsets.data(), static_cast<std::uint32_t>(from - block.base),
+                 static_cast<std::uint32_t>(to - block.base), mask);
     return true;
   }
   std::array<std::int64_t, kBlock> values;
@@ -291,7 +295,8 @@ bool Predicates::apply(const Durations& condition, std::size_t i, Mask& mask) {
   return true;
 }
 
-bool Predicates::apply(const Reals& condition, std::size_t which, std::size_t i, Mask& mask, ExactValues& exact) {
+bool Predicates::apply(const Reals& condition, std::size_t which, std::size_t i, Mask& mask,
+                       ExactValues& exact) {
   if (!real_columns_[which]) return false;
   const RealColumn& column = *real_columns_[which];
   const RealBlock block = column.block(i);
@@ -302,7 +307,8 @@ bool Predicates::apply(const Reals& condition, std::size_t which, std::size_t i,
   if (block.nulls == 0 && block.min >= condition.from && block.max <= condition.to && !decides(block.min) &&
       !decides(block.max))
     return true;
-  if ((block.max < condition.from && !decides(block.max)) || (block.min > condition.to && !decides(block.min)))
+  if ((block.max < condition.from && !decides(block.max)) ||
+      (block.min > condition.to && !decides(block.min)))
     return false;
   std::array<double, kBlock> values;
   std::array<std::uint8_t, kBlock> is_null;
@@ -326,12 +332,9 @@ bool Predicates::apply(const Reals& condition, std::size_t which, std::size_t i,
     doubtful = static_cast<std::uint8_t>(doubtful | (mask[row] & (surely ^ 1)));
   }
   if (doubtful == 0) return true;
-  std::array<std::int64_t, kBlock> ids;
-  ids_->values(i, ids.data());
   for (std::size_t row = 0; row < block.rows; ++row) {
     if (mask[row] == 0) continue;
-    double value = values[row];
-    if (decides(value)) value = exact.at(ids[row], condition.metric);
+    const double value = decides(values[row]) ? exact.of(values[row]) : values[row];
     mask[row] = value >= from && value <= to ? 1 : 0;
   }
   return true;

@@ -9,17 +9,20 @@ namespace warden::columns {
 /// Which rows of a block are meant: 1 or 0 for each. Beyond the rows of the block all are 0.
 using Mask = std::array<std::uint8_t, kBlock>;
 
-/// A number of a footprint as SQLite converts it: asked of the source where the last bit decides. One thread.
+/// Numbers of footprints as SQLite converts their digits, where the last bit decides. A regular footprint has at most 15 digits
+/// and no exponent (footprint.hpp), and SQLite leaves out zeros at the end before it converts: so the shortest way to write
+/// the number stands for all. One thread.
 class ExactValues {
  public:
-  ExactValues(Store& store, std::string_view source) : store_(store), source_(source) {}
-  double at(std::int64_t job, std::string_view metric);
+  explicit ExactValues(ext::SqliteConnection& self) : self_(self) {}
+  /// `value`: the digits' number, rounded once.
+  double of(double value);
 
  private:
-  Store& store_;
-  std::string_view source_;
-  vtab::string metric_{vtab::Allocator<char>(store_.self().api())};
-  Statement value_;
+  ext::SqliteConnection& self_;
+  Statement convert_;
+  double last_ = 0;
+  double converted_ = 0;
 };
 
 /// True where SQLite's conversion of the decimal digits of `value` may differ from it in the last bit (footprint.cpp).
@@ -32,11 +35,12 @@ inline bool is_rounded(double value) noexcept {
 class Predicates {
  public:
   /// Why the filter can't be answered; empty where it can.
-  static std::string refusal(const jobs::Filter& filter, const Options& options, std::span<const std::string_view> metrics);
+  static std::string refusal(const jobs::Filter& filter, const Options& options,
+                             std::span<const std::string_view> metrics);
 
   /// `metrics`: by their numbers, as the dictionary has them. `now` in Unix seconds.
-  Predicates(Store& store, const jobs::Filter& filter, const Options& options, std::span<const std::string_view> metrics,
-             std::int64_t now);
+  Predicates(Store& store, const jobs::Filter& filter, const Options& options,
+             std::span<const std::string_view> metrics, std::int64_t now);
 
   /// False where no job of any segment can meet the filter.
   bool possible() const noexcept { return possible_; }
@@ -55,7 +59,7 @@ class Predicates {
   };
   struct Codes {
     Field field;
-    std::size_t known;  // codes there are, 0 included
+    std::size_t known;                   // codes there are, 0 included
     vtab::vector<std::uint8_t> allowed;  // by code
   };
   struct Durations {
@@ -63,7 +67,6 @@ class Predicates {
   };
   struct Reals {
     std::int64_t column;
-    std::string_view metric;
     double from, to;  // infinite where open
   };
   bool apply(const Numbers& condition, std::size_t i, Mask& mask);
@@ -85,7 +88,6 @@ class Predicates {
   std::array<bool, kFields> needed_{};
   std::array<std::optional<IntegerColumn>, kFields> fields_;
   vtab::vector<std::optional<RealColumn>> real_columns_;
-  std::optional<IntegerColumn> ids_;
 };
 
 /// Codes of the field that there are, that of NULL included.

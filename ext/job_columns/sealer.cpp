@@ -28,23 +28,26 @@ Range Sealer::domain_of(std::int64_t id) {
   Range domain;
   std::int64_t first = 0;
   {
-    Statement below = prepared(store_, store_.empty() << "SELECT first, jobs, last FROM " << store_.table("segment")
-                                                      << " WHERE first <= ?1 ORDER BY first DESC LIMIT 1");
+    Statement below =
+        prepared(store_, store_.empty() << "SELECT first, jobs, last FROM " << store_.table("segment")
+                                        << " WHERE first <= ?1 ORDER BY first DESC LIMIT 1");
     below.bind(1, id);
     if (below.step()) {
       domain.first = first = below.integer(0);
       // Behind one that is full, and the last: it stays as it is.
-      if (below.integer(1) >= options_.segment_jobs && id > below.integer(2)) domain.first = below.integer(2) + 1;
+      if (below.integer(1) >= options_.segment_jobs && id > below.integer(2))
+        domain.first = below.integer(2) + 1;
     } else {
       // Before all: with the first of them.
-      Statement least = prepared(store_, store_.empty() << "SELECT min(first) FROM " << store_.table("segment"));
+      Statement least =
+          prepared(store_, store_.empty() << "SELECT min(first) FROM " << store_.table("segment"));
       least.step();
       if (least.type(0) == SQLITE_NULL) return domain;
       first = least.integer(0);
     }
   }
-  Statement above = prepared(store_, store_.empty() << "SELECT min(first) FROM " << store_.table("segment")
-                                                    << " WHERE first > ?1");
+  Statement above = prepared(
+      store_, store_.empty() << "SELECT min(first) FROM " << store_.table("segment") << " WHERE first > ?1");
   above.bind(1, first);
   above.step();
   if (above.type(0) != SQLITE_NULL) domain.last = above.integer(0) - 1;
@@ -52,8 +55,8 @@ Range Sealer::domain_of(std::int64_t id) {
 }
 
 std::optional<std::int64_t> Sealer::smallest_changed(std::int64_t from) {
-  Statement least =
-      prepared(store_, store_.empty() << "SELECT min(id) FROM " << store_.table("delta") << " WHERE id >= ?1");
+  Statement least = prepared(
+      store_, store_.empty() << "SELECT min(id) FROM " << store_.table("delta") << " WHERE id >= ?1");
   least.bind(1, from);
   least.step();
   if (least.type(0) == SQLITE_NULL) return std::nullopt;
@@ -101,15 +104,14 @@ void Sealer::optimize() {
 
 void Sealer::seal(Range range) {
   const auto in_range = [&](std::string_view what, std::string_view column) {
-    Statement forget = prepared(store_, store_.empty() << "DELETE FROM " << store_.table(what) << " WHERE " << column
-                                                       << " BETWEEN ?1 AND ?2");
+    Statement forget = prepared(store_, store_.empty() << "DELETE FROM " << store_.table(what) << " WHERE "
+                                                       << column << " BETWEEN ?1 AND ?2");
     forget.bind(1, range.first);
     forget.bind(2, range.last);
     forget.run();
   };
-  Statement columns = prepared(
-      store_, store_.empty() << "DELETE FROM " << store_.table("column")
-                             << " WHERE id >= ?1 * 4096 AND id < (?1 + 1) * 4096");
+  Statement columns = prepared(store_, store_.empty() << "DELETE FROM " << store_.table("column")
+                                                      << " WHERE id >= ?1 * 4096 AND id < (?1 + 1) * 4096");
   {
     Statement old = prepared(store_, store_.empty() << "SELECT id FROM " << store_.table("segment")
                                                     << " WHERE first BETWEEN ?1 AND ?2");
@@ -154,15 +156,16 @@ void Sealer::store_segment(SegmentWriter& writer) {
   const auto jobs = static_cast<std::int64_t>(writer.jobs());
   vtab::vector<std::byte> zones{vtab::Allocator<std::byte>(store_.self().api())};
   const auto columns = writer.finish(zones);
-  Statement segment =
-      prepared(store_, store_.empty() << "INSERT INTO " << store_.table("segment") << " VALUES (?1, ?2, ?3, ?4, ?5)");
+  Statement segment = prepared(
+      store_, store_.empty() << "INSERT INTO " << store_.table("segment") << " VALUES (?1, ?2, ?3, ?4, ?5)");
   segment.bind(1, id);
   segment.bind(2, first);
   segment.bind(3, last);
   segment.bind(4, jobs);
   segment.bind_blob(5, zones);
   segment.run();
-  Statement data = prepared(store_, store_.empty() << "INSERT INTO " << store_.table("column") << " VALUES (?1, ?2)");
+  Statement data =
+      prepared(store_, store_.empty() << "INSERT INTO " << store_.table("column") << " VALUES (?1, ?2)");
   for (const WrittenColumn& column : columns) {
     data.bind(1, id * kColumnsOfSegment + column.number);
     data.bind_blob(2, column.data);

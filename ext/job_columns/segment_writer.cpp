@@ -11,7 +11,8 @@ namespace warden::columns {
 namespace {
 
 /// An entry of the zone maps: FORMAT.md.
-void append_zone(vtab::vector<std::byte>& zones, std::int64_t number, std::uint64_t least, std::uint64_t most) {
+void append_zone(vtab::vector<std::byte>& zones, std::int64_t number, std::uint64_t least,
+                 std::uint64_t most) {
   for (const std::uint64_t word : {static_cast<std::uint64_t>(number), least, most}) {
     for (int i = 0; i < 8; ++i) zones.push_back(static_cast<std::byte>(word >> (8 * i) & 0xff));
   }

@@ -48,10 +48,12 @@ bool Segments::next() {
 }
 
 std::optional<Bytes> Segments::read(std::int64_t column) {
-  auto found = std::find_if(readers_.begin(), readers_.end(), [&](const Reader& r) { return r.column == column; });
+  auto found =
+      std::find_if(readers_.begin(), readers_.end(), [&](const Reader& r) { return r.column == column; });
   if (found == readers_.end()) {
-    readers_.push_back({column, Statement(store_.self(), store_.empty() << "SELECT data FROM " << store_.table("column")
-                                                                        << " WHERE id = ?1")});
+    readers_.push_back(
+        {column, Statement(store_.self(), store_.empty() << "SELECT data FROM " << store_.table("column")
+                                                         << " WHERE id = ?1")});
     found = readers_.end() - 1;
   }
   found->statement.reset();

@@ -13,8 +13,8 @@ auto checked(const Store& store, std::int64_t segment, std::int64_t column, Body
   try {
     return body();
   } catch (const CorruptColumn& e) {
-    throw vtab::error("job_columns: \"" + std::string(store.name()) + "\", segment " + std::to_string(segment) +
-                          ", column " + std::to_string(column) + ": " + e.what() +
+    throw vtab::error("job_columns: \"" + std::string(store.name()) + "\", segment " +
+                          std::to_string(segment) + ", column " + std::to_string(column) + ": " + e.what() +
                           "; 'rebuild' makes it anew",
                       SQLITE_CORRUPT_VTAB);
   }

@@ -63,7 +63,8 @@ void Store::create(const Options& options) {
     if (schema_ == "temp") sql.replace(sql.find(".sqlite_schema"), 14, ".sqlite_temp_schema");
     Statement find(self_, sql);
     find.bind(1, options.source);
-    if (!find.step()) throw vtab::error(before + "is no table of the schema \"" + std::string(schema_) + "\"");
+    if (!find.step())
+      throw vtab::error(before + "is no table of the schema \"" + std::string(schema_) + "\"");
     if (find.text(0) != "table" || find.integer(1) != 0)
       throw vtab::error(before + "must be a table, since triggers note what changes in it");
   }
@@ -73,9 +74,10 @@ void Store::create(const Options& options) {
     throw vtab::error(before + "must have an INTEGER PRIMARY KEY, by which its jobs are known");
 
   run(empty() << "CREATE TABLE " << table("config") << "(key TEXT PRIMARY KEY, value) WITHOUT ROWID");
-  run(empty() << "CREATE TABLE " << table("segment")
-              << "(id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, jobs INTEGER NOT NULL, "
-                 "zones BLOB NOT NULL)");
+  run(empty()
+      << "CREATE TABLE " << table("segment")
+      << "(id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, jobs INTEGER NOT NULL, "
+         "zones BLOB NOT NULL)");
   run(empty() << "CREATE TABLE " << table("column") << "(id INTEGER PRIMARY KEY, data BLOB NOT NULL)");
   run(empty() << "CREATE TABLE " << table("value")
               << "(\"column\" INTEGER, code INTEGER, value TEXT NOT NULL, PRIMARY KEY (\"column\", code)) "
@@ -98,9 +100,9 @@ std::uint32_t Store::fields_of(std::string_view source) const {
     if (static_cast<Field>(i) == Field::id) continue;
     const char* type = nullptr;
     const char* collation = nullptr;
-    const int rc =
-        self_.api()->table_column_metadata(self_.db(), schema_.c_str(), table.c_str(),
-                                           std::string(spec.column).c_str(), &type, &collation, nullptr, nullptr, nullptr);
+    const int rc = self_.api()->table_column_metadata(self_.db(), schema_.c_str(), table.c_str(),
+                                                      std::string(spec.column).c_str(), &type, &collation,
+                                                      nullptr, nullptr, nullptr);
     if ((rc & 0xff) == SQLITE_NOMEM) throw std::bad_alloc();
     if (rc != SQLITE_OK) continue;
     if (spec.kind == FieldKind::texts) {
@@ -108,9 +110,10 @@ std::uint32_t Store::fields_of(std::string_view source) const {
       std::string upper(type == nullptr ? "" : type);
       std::transform(upper.begin(), upper.end(), upper.begin(),
                      [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
-      const bool is_text = upper.find("INT") == std::string::npos &&
-                           (upper.find("CHAR") != std::string::npos || upper.find("CLOB") != std::string::npos ||
-                            upper.find("TEXT") != std::string::npos);
+      const bool is_text =
+          upper.find("INT") == std::string::npos &&
+          (upper.find("CHAR") != std::string::npos || upper.find("CLOB") != std::string::npos ||
+           upper.find("TEXT") != std::string::npos);
       if (!is_text || collation == nullptr || self_.api()->stricmp(collation, "BINARY") != 0) continue;
     }
     fields |= std::uint32_t{1} << i;
@@ -146,8 +149,8 @@ vtab::string Store::uniqueness(std::string_view source, vtab::string* conditions
   append_quoted(from, source);
   from << ", ";
   append_quoted(from, schema_);
-  Statement indexes(self_, empty() << "SELECT name FROM pragma_index_list(" << from
-                                   << ") WHERE \"unique\" ORDER BY name");
+  Statement indexes(
+      self_, empty() << "SELECT name FROM pragma_index_list(" << from << ") WHERE \"unique\" ORDER BY name");
   vtab::string keys_sql = empty();
   keys_sql << "SELECT name, coll FROM pragma_index_xinfo(?1, ";
   append_quoted(keys_sql, schema_);
@@ -258,8 +261,8 @@ Options Store::options() {
   const auto version = config("version");
   if (!version || std::string_view(*version) != std::to_string(kVersion)) {
     throw vtab::error("job_columns: \"" + std::string(name_) + "\" has format version " +
-                      std::string(version ? std::string_view(*version) : "none") + ", and this warden knows " +
-                      std::to_string(kVersion));
+                      std::string(version ? std::string_view(*version) : "none") +
+                      ", and this warden knows " + std::to_string(kVersion));
   }
   Options made{empty(), empty()};
   if (auto source = config("source")) made.source = *source;
@@ -267,7 +270,8 @@ Options Store::options() {
   if (auto jobs = config("segment_jobs")) {
     made.segment_jobs = 0;
     for (const char c : *jobs)
-      if (c >= '0' && c <= '9' && made.segment_jobs < 1'000'000) made.segment_jobs = made.segment_jobs * 10 + (c - '0');
+      if (c >= '0' && c <= '9' && made.segment_jobs < 1'000'000)
+        made.segment_jobs = made.segment_jobs * 10 + (c - '0');
   }
   if (auto fields = config("fields")) {
     for (const char c : *fields)

@@ -21,8 +21,8 @@
 #include "cursor.hpp"
 #include "integrity.hpp"
 #include "job_columns.hpp"
-#include "json_tree.hpp"
 #include "job_tables.hpp"
+#include "json_tree.hpp"
 #include "sealer.hpp"
 
 namespace warden::columns {
@@ -79,10 +79,11 @@ void Table::declare() {
   for (std::size_t i = 0; i < kFields; ++i) {
     const auto field = static_cast<Field>(i);
     if (!options.has(field) || field == Field::footprint) continue;
-    columns.push_back({vtab::string(field == Field::job_name ? "job_name" : kFieldSpecs[i].column, memory), field, 0});
+    columns.push_back(
+        {vtab::string(field == Field::job_name ? "job_name" : kFieldSpecs[i].column, memory), field, 0});
   }
-  Statement metrics(self, store.empty() << "SELECT code, value FROM " << store.table("value") << " WHERE \"column\" = "
-                                        << kNamesOfMetrics << " ORDER BY code");
+  Statement metrics(self, store.empty() << "SELECT code, value FROM " << store.table("value")
+                                        << " WHERE \"column\" = " << kNamesOfMetrics << " ORDER BY code");
   // SQLite allows 2000 columns.
   while (metrics.step()) {
     if (is_new(metrics.text(1)))
@@ -115,21 +116,27 @@ void Table::command(const vtab::value& word) {
   } else if (text == "integrity-check") {
     check_integrity(store, options);
   } else {
-    throw vtab::error("job_columns: a command is 'rebuild', 'refresh', 'optimize' or 'integrity-check', not \"" +
-                      std::string(text.substr(0, 64)) + '"');
+    throw vtab::error(
+        "job_columns: a command is 'rebuild', 'refresh', 'optimize' or 'integrity-check', not \"" +
+        std::string(text.substr(0, 64)) + '"');
   }
 }
 
 /// "name = value" of CREATE VIRTUAL TABLE; the value may be in quotes.
 std::pair<std::string, std::string> option_of(std::string_view text) {
   const auto trim = [](std::string_view part) {
-    while (!part.empty() && (part.front() == ' ' || part.front() == '\t' || part.front() == '\n' || part.front() == '\r')) part.remove_prefix(1);
-    while (!part.empty() && (part.back() == ' ' || part.back() == '\t' || part.back() == '\n' || part.back() == '\r')) part.remove_suffix(1);
+    while (!part.empty() &&
+           (part.front() == ' ' || part.front() == '\t' || part.front() == '\n' || part.front() == '\r'))
+      part.remove_prefix(1);
+    while (!part.empty() &&
+           (part.back() == ' ' || part.back() == '\t' || part.back() == '\n' || part.back() == '\r'))
+      part.remove_suffix(1);
     return part;
   };
   const auto equals = text.find('=');
   if (equals == std::string_view::npos)
-    throw vtab::error("job_columns: an option is written name=value, not \"" + std::string(text.substr(0, 64)) + '"');
+    throw vtab::error("job_columns: an option is written name=value, not \"" +
+                      std::string(text.substr(0, 64)) + '"');
   const std::string_view value = trim(text.substr(equals + 1));
   std::string plain(value);
   if (value.size() >= 2 && (value.front() == '\'' || value.front() == '"') && value.back() == value.front()) {
@@ -167,7 +174,8 @@ Options options_of(ext::SqliteConnection& self, int argc, const char* const* arg
                                    : 10'000'000;
       }
       if (options.segment_jobs < 1024 || options.segment_jobs > 65'536)
-        throw vtab::error("job_columns: segment_jobs must be 1024 to 65536, not \"" + value.substr(0, 64) + '"');
+        throw vtab::error("job_columns: segment_jobs must be 1024 to 65536, not \"" + value.substr(0, 64) +
+                          '"');
     } else {
       throw vtab::error("job_columns: unknown option \"" + name.substr(0, 64) +
                         "\" (there are source, metrics and segment_jobs)");
@@ -176,7 +184,8 @@ Options options_of(ext::SqliteConnection& self, int argc, const char* const* arg
   return options;
 }
 
-int make(void* aux, int argc, const char* const* argv, sqlite3_vtab** out, char** message, bool creates) noexcept {
+int make(void* aux, int argc, const char* const* argv, sqlite3_vtab** out, char** message,
+         bool creates) noexcept {
   auto& self = *static_cast<ext::SqliteConnection*>(aux);
   const vtab::Api* api = self.api();
   bool told = true;
@@ -191,10 +200,12 @@ int make(void* aux, int argc, const char* const* argv, sqlite3_vtab** out, char*
   return told ? rc : SQLITE_NOMEM;
 }
 
-int create(sqlite3*, void* aux, int argc, const char* const* argv, sqlite3_vtab** out, char** message) noexcept {
+int create(sqlite3*, void* aux, int argc, const char* const* argv, sqlite3_vtab** out,
+           char** message) noexcept {
   return make(aux, argc, argv, out, message, true);
 }
-int connect(sqlite3*, void* aux, int argc, const char* const* argv, sqlite3_vtab** out, char** message) noexcept {
+int connect(sqlite3*, void* aux, int argc, const char* const* argv, sqlite3_vtab** out,
+            char** message) noexcept {
   return make(aux, argc, argv, out, message, false);
 }
 int disconnect(sqlite3_vtab* table) noexcept {
@@ -218,20 +229,29 @@ int best_index(sqlite3_vtab* base, sqlite3_index_info* info) noexcept {
     for (int i = 0; i < info->nConstraint; ++i) {
       const auto& constraint = info->aConstraint[i];
       if (constraint.usable == 0 || plan.size() == 8) continue;
-      const bool is_id = constraint.iColumn == -1 ||
-                         (constraint.iColumn >= 0 && static_cast<std::size_t>(constraint.iColumn) < table.columns.size() &&
-                          table.columns[static_cast<std::size_t>(constraint.iColumn)].field == Field::id);
-      const bool is_start = constraint.iColumn >= 0 && static_cast<std::size_t>(constraint.iColumn) < table.columns.size() &&
-                            table.columns[static_cast<std::size_t>(constraint.iColumn)].field == Field::start_time;
+      const bool is_id =
+          constraint.iColumn == -1 ||
+          (constraint.iColumn >= 0 && static_cast<std::size_t>(constraint.iColumn) < table.columns.size() &&
+           table.columns[static_cast<std::size_t>(constraint.iColumn)].field == Field::id);
+      const bool is_start =
+          constraint.iColumn >= 0 && static_cast<std::size_t>(constraint.iColumn) < table.columns.size() &&
+          table.columns[static_cast<std::size_t>(constraint.iColumn)].field == Field::start_time;
       if (!is_id && !is_start) continue;
       char letter = 0;
       switch (constraint.op) {
-        case SQLITE_INDEX_CONSTRAINT_EQ: letter = 'a'; break;
+        case SQLITE_INDEX_CONSTRAINT_EQ:
+          letter = 'a';
+          break;
         case SQLITE_INDEX_CONSTRAINT_GT:
-        case SQLITE_INDEX_CONSTRAINT_GE: letter = 'b'; break;
+        case SQLITE_INDEX_CONSTRAINT_GE:
+          letter = 'b';
+          break;
         case SQLITE_INDEX_CONSTRAINT_LT:
-        case SQLITE_INDEX_CONSTRAINT_LE: letter = 'c'; break;
-        default: continue;
+        case SQLITE_INDEX_CONSTRAINT_LE:
+          letter = 'c';
+          break;
+        default:
+          continue;
       }
       is_one = is_one || (is_id && letter == 'a');
       plan += is_start ? static_cast<char>(letter - 'a' + 'A') : letter;
@@ -283,9 +303,12 @@ int filter(sqlite3_vtab_cursor* base, int, const char* plan, int argc, sqlite3_v
 int next(sqlite3_vtab_cursor* cursor) noexcept {
   return guarded(cursor->pVtab, [&] { cursor_of(cursor).scan->next(); });
 }
-int eof(sqlite3_vtab_cursor* cursor) noexcept { return !cursor_of(cursor).scan || cursor_of(cursor).scan->done(); }
+int eof(sqlite3_vtab_cursor* cursor) noexcept {
+  return !cursor_of(cursor).scan || cursor_of(cursor).scan->done();
+}
 int column(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int which) noexcept {
-  return guarded(cursor->pVtab, [&] { cursor_of(cursor).scan->put(context, static_cast<std::size_t>(which)); });
+  return guarded(cursor->pVtab,
+                 [&] { cursor_of(cursor).scan->put(context, static_cast<std::size_t>(which)); });
 }
 int rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* out) noexcept {
   return guarded(cursor->pVtab, [&] { *out = cursor_of(cursor).scan->rowid(); });
@@ -299,9 +322,9 @@ int update(sqlite3_vtab* base, int argc, sqlite3_value** argv, sqlite3_int64* in
     const bool inserts = argc > 1 && api->value_type(argv[0]) == SQLITE_NULL;
     const vtab::value command(api, argv[argc - 1]);
     if (!inserts || command.is_null()) {
-      throw vtab::error("job_columns: \"" + name + "\" can't be written but by commands, such as INSERT INTO " + name +
-                        "(" + name + ") VALUES ('refresh'); write the table \"" + std::string(table.options.source) +
-                        "\"");
+      throw vtab::error(
+          "job_columns: \"" + name + "\" can't be written but by commands, such as INSERT INTO " + name +
+          "(" + name + ") VALUES ('refresh'); write the table \"" + std::string(table.options.source) + "\"");
     }
     table.command(command);
     *inserted = 0;

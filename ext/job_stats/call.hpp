@@ -34,8 +34,8 @@ struct Arguments {
       return given ? std::optional<std::string_view>(*given) : std::nullopt;
     };
     return {text(q.template argument<"filter">()), text(q.template argument<"source">()),
-            q.template argument<"now">(), q.template argument<"short_seconds">(),
-            q.template argument<"parity">(), std::nullopt};
+            q.template argument<"now">(),          q.template argument<"short_seconds">(),
+            q.template argument<"parity">(),       std::nullopt};
   }
 };
 

@@ -38,7 +38,8 @@ std::int64_t job_count(ext::SqliteConnection& self, std::optional<std::string_vi
 vtab::string job_filter_sql(ext::SqliteConnection& self, std::optional<std::string_view> filter,
                             std::optional<std::string_view> source, std::optional<std::int64_t> now,
                             std::optional<std::int64_t> parity) {
-  const Call call(self, "job_filter_sql", {filter, source, now, std::nullopt, parity, std::nullopt}, false, true);
+  const Call call(self, "job_filter_sql", {filter, source, now, std::nullopt, parity, std::nullopt}, false,
+                  true);
   return call.filter.all_conditions();
 }
 
