@@ -4,7 +4,6 @@
 #include <array>
 #include <bit>
 #include <cassert>
-#include <cstring>
 
 #include "bytes.hpp"
 #include "checksum.hpp"
@@ -35,47 +34,48 @@ void store_entry(std::byte* at, const Entry& entry) noexcept {
   store(at + 24, entry.max);
 }
 
-/// Says what is wrong with an entry alone; empty where nothing is.
-std::string defect_of(const Entry& entry, std::size_t rows, ColumnKind column) {
+/// Checks an entry alone.
+void check_entry(const Entry& entry, std::size_t rows, ColumnKind column, std::size_t block) {
   const auto kind = static_cast<unsigned>(entry.kind);
-  if (kind < 1 || kind > 4) return "its kind " + std::to_string(kind) + " is unknown";
+  if (kind < 1 || kind > 4) corrupt(column, block, "its kind " + std::to_string(kind) + " is unknown");
   const bool packed = entry.kind == BlockKind::packed;
   if (packed ? entry.width == 0 || entry.width > kMostWidth : entry.width != 0)
-    return "it has a width of " + std::to_string(entry.width) + " bits";
+    corrupt(column, block, "it has a width of " + std::to_string(entry.width) + " bits");
   if (entry.scale != 0 && !(packed && column == ColumnKind::reals))
-    return "it has a scale of " + std::to_string(entry.scale);
+    corrupt(column, block, "it has a scale of " + std::to_string(entry.scale));
   if ((entry.stride != 0) != (entry.kind == BlockKind::sequence))
-    return "it has a stride of " + std::to_string(entry.stride);
+    corrupt(column, block, "it has a stride of " + std::to_string(entry.stride));
   // What has NULLs only is constant, and constant is only what has none or nothing else.
   const std::size_t most = entry.kind == BlockKind::sequence   ? 0
                            : entry.kind == BlockKind::constant ? rows
                                                                : rows - 1;
   if (entry.nulls > most || (entry.kind == BlockKind::constant && entry.nulls != 0 && entry.nulls != rows))
-    return std::to_string(entry.nulls) + " of its " + std::to_string(rows) + " rows are NULL";
-  return "";
+    corrupt(column, block,
+            std::to_string(entry.nulls) + " of its " + std::to_string(rows) + " rows are NULL");
 }
 
-/// The same of its bytes, which are there.
-std::string defect_of(const Entry& entry, std::size_t rows, const std::byte* bytes) {
-  if (entry.kind == BlockKind::packed && rows < kBlock) {
-    std::array<std::uint32_t, kBlock> offsets;
-    unpack(bytes, entry.width, offsets.data());
-    if (std::any_of(offsets.begin() + static_cast<std::ptrdiff_t>(rows), offsets.end(),
-                    [](std::uint32_t offset) { return offset != 0; }))
-      return "there are values behind its last row";
+/// Checks what a packed block has behind its last row.
+void check_padding(const Entry& entry, std::size_t rows, const std::byte* bytes, ColumnKind column,
+                   std::size_t block) {
+  std::array<std::uint32_t, kBlock> offsets;
+  unpack(bytes, entry.width, offsets.data());
+  for (std::size_t i = rows; i < kBlock; ++i) {
+    if (offsets[i] != 0) corrupt(column, block, "there are values behind its last row");
   }
-  if (entry.kind == BlockKind::raw && entry.nulls != 0) {
-    const std::byte* const bitmap = bytes + 8 * rows;
-    std::size_t nulls = 0;
-    for (std::size_t at = 0; at < kBitmapBytes; at += 8)
-      nulls += static_cast<std::size_t>(std::popcount(load<std::uint64_t>(bitmap + at)));
-    if (nulls != entry.nulls)
-      return std::to_string(nulls) + " rows are marked as NULL and not " + std::to_string(entry.nulls);
-    for (std::size_t i = rows; i < kBlock; ++i) {
-      if (bit_at(bitmap, i)) return "a row behind its last is marked as NULL";
-    }
+}
+
+/// Checks that a bitmap marks as many rows as there are NULLs, and none behind the last.
+void check_bitmap(const Entry& entry, std::size_t rows, const std::byte* bitmap, ColumnKind column,
+                  std::size_t block) {
+  std::size_t nulls = 0;
+  for (std::size_t at = 0; at < kBitmapBytes; at += 8)
+    nulls += static_cast<std::size_t>(std::popcount(load<std::uint64_t>(bitmap + at)));
+  if (nulls != entry.nulls)
+    corrupt(column, block,
+            std::to_string(nulls) + " rows are marked as NULL and not " + std::to_string(entry.nulls));
+  for (std::size_t i = rows; i < kBlock; ++i) {
+    if (bit_at(bitmap, i)) corrupt(column, block, "a row behind its last is marked as NULL");
   }
-  return "";
 }
 
 }  // namespace
@@ -170,14 +170,16 @@ Directory::Directory(Bytes bytes, ColumnKind kind, Checksum checking) : bytes_(b
     const std::byte* const at = bytes.data() + kHeaderBytes + i * kEntryBytes;
     if (load<std::uint8_t>(at + 3) != 0 || load<std::uint16_t>(at + 6) != 0)
       corrupt(kind, i, "its entry has something unknown");
-    const std::string defect = defect_of(found, rows_of(i), kind);
-    if (!defect.empty()) corrupt(kind, i, defect);
+    const std::size_t rows = rows_of(i);
+    check_entry(found, rows, kind, i);
     if (found.offset != offset)
       corrupt(kind, i, "it begins at " + std::to_string(found.offset) + " and not " + std::to_string(offset));
-    const std::size_t needed = bytes_of(found, rows_of(i));
+    const std::size_t needed = bytes_of(found, rows);
     if (needed > checked - offset) corrupt(kind, i, "it ends behind the end");
-    const std::string bytes_defect = defect_of(found, rows_of(i), bytes.data() + offset);
-    if (!bytes_defect.empty()) corrupt(kind, i, bytes_defect);
+    if (found.kind == BlockKind::packed && rows < kBlock)
+      check_padding(found, rows, bytes.data() + offset, kind, i);
+    if (found.kind == BlockKind::raw && found.nulls != 0)
+      check_bitmap(found, rows, bytes.data() + offset + 8 * rows, kind, i);
     offset += needed;
   }
   if (offset != checked) short_of(offset + kChecksumBytes);
