@@ -12,22 +12,21 @@ constexpr std::int64_t kMostIntegers = std::int64_t{1} << 20;
 
 bool MetricCounts::make_room(std::int64_t least, std::int64_t most, unsigned scale) {
   if (most - least >= kMostIntegers) return false;
-  if (!counts_.empty() && scale == scale_) {
-    const std::int64_t end = base_ + static_cast<std::int64_t>(counts_.size());
-    if (least >= base_ && most < end) return true;
-    const std::int64_t from = std::min(least, base_);
-    const std::int64_t to = std::max(most + 1, end);
-    if (to - from <= kMostIntegers) {
-      counts_.resize(static_cast<std::size_t>(to - from), 0);
-      std::rotate(counts_.begin(), counts_.end() - (base_ - from), counts_.end());
-      base_ = from;
-      return true;
-    }
+  if (counts_.empty() || scale > scale_) {
+    flush();
+    scale_ = scale;
+    base_ = least;
+    counts_.assign(static_cast<std::size_t>(most - least + 1), 0);
+    return true;
   }
-  flush();
-  scale_ = scale;
-  base_ = least;
-  counts_.assign(static_cast<std::size_t>(most - least + 1), 0);
+  const std::int64_t end = base_ + static_cast<std::int64_t>(counts_.size());
+  if (least >= base_ && most < end) return true;
+  const std::int64_t from = std::min(least, base_);
+  const std::int64_t to = std::max(most + 1, end);
+  if (to - from > kMostIntegers) return false;
+  counts_.resize(static_cast<std::size_t>(to - from), 0);
+  std::rotate(counts_.begin(), counts_.end() - (base_ - from), counts_.end());
+  base_ = from;
   return true;
 }
 
@@ -53,17 +52,24 @@ void MetricCounts::add(std::size_t i, const Mask& mask, std::size_t met, std::si
   const RealBlock block = values_->block(i);
   if (block.all_null()) return histogram_->add_without_value(static_cast<std::int64_t>(met));
   if (block.kind == BlockKind::packed) {
-    const std::int64_t first = block.base + (block.nulls != 0 ? 1 : 0);
-    const std::int64_t last = block.base + ((std::int64_t{1} << block.width) - 1);
-    if (make_room(first, last, block.scale)) {
+    // Of a block that needs fewer digits than others, each integer stands for one that ends in zeros.
+    const unsigned scale = std::max<unsigned>(block.scale, counts_.empty() ? 0 : scale_);
+    const auto step = static_cast<std::int64_t>(power_of_ten(scale - block.scale));
+    std::int64_t first = block.base + (block.nulls != 0 ? 1 : 0);
+    std::int64_t last = block.base + ((std::int64_t{1} << block.width) - 1);
+    const bool fits =
+        !__builtin_mul_overflow(first, step, &first) && !__builtin_mul_overflow(last, step, &last);
+    if (fits && make_room(first, last, scale)) {
       std::array<std::uint32_t, kBlock> offsets;
       values_->offsets(i, offsets.data());
       std::uint32_t* const counts = counts_.data() + (first - base_);
+      if (step != 1)
+        for (std::uint32_t& offset : offsets) offset = static_cast<std::uint32_t>(offset * step);
       if (block.nulls == 0 && met == rows) {
         for (std::size_t row = 0; row < rows; ++row) ++counts[offsets[row]];
         return;
       }
-      const std::uint32_t null = block.nulls != 0 ? 1 : 0;
+      const auto null = static_cast<std::uint32_t>(block.nulls != 0 ? step : 0);
       std::int64_t without = 0;
       for (std::size_t row = 0; row < rows; ++row) {
         if (mask[row] == 0) continue;

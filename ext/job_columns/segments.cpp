@@ -30,7 +30,10 @@ Segments::Segments(Store& store)
       readers_(vtab::Allocator<Reader>(store.self().api())) {}
 
 bool Segments::next() {
-  for (Reader& reader : readers_) reader.statement.reset();
+  for (Reader& reader : readers_) {
+    reader.statement.reset();
+    reader.is_read = false;
+  }
   const std::int64_t before = last_;
   const bool is_first = id_ == 0;
   if (!segments_.step()) return false;
@@ -56,10 +59,13 @@ std::optional<Bytes> Segments::read(std::int64_t column) {
                                                          << " WHERE id = ?1")});
     found = readers_.end() - 1;
   }
-  found->statement.reset();
+  // Once for all who ask: the bytes stay where they are until the statement is stepped again.
+  if (found->is_read) return found->bytes;
   found->statement.bind(1, id_ * kColumnsOfSegment + column);
-  if (!found->statement.step()) return std::nullopt;
-  return found->statement.blob(0);
+  found->bytes.reset();
+  if (found->statement.step()) found->bytes = found->statement.blob(0);
+  found->is_read = true;
+  return found->bytes;
 }
 
 IntegerColumn Segments::integers(Field field) {

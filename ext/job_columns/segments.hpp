@@ -59,6 +59,8 @@ class Segments {
   struct Reader {
     std::int64_t column;
     Statement statement;
+    bool is_read = false;  // of the segment at hand
+    std::optional<Bytes> bytes = std::nullopt;
   };
   vtab::vector<Reader> readers_;
   std::int64_t id_ = 0;

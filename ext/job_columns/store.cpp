@@ -70,7 +70,16 @@ void Store::create(const Options& options) {
   }
   const int rc = api->table_column_metadata(self_.db(), schema_.c_str(), options.source.c_str(), "rowid",
                                             &type, nullptr, nullptr, &is_key, nullptr);
-  if (rc != SQLITE_OK || is_key == 0 || type == nullptr || api->stricmp(type, "INTEGER") != 0)
+  // A rowid that no column is an alias of may become another one by VACUUM.
+  Statement keys(
+      self_,
+      empty()
+          << "SELECT count(*), max(type = 'INTEGER' COLLATE NOCASE) FROM pragma_table_info(?1, ?2) WHERE pk");
+  keys.bind(1, options.source);
+  keys.bind(2, schema_);
+  keys.step();
+  if (rc != SQLITE_OK || is_key == 0 || type == nullptr || api->stricmp(type, "INTEGER") != 0 ||
+      keys.integer(0) != 1 || keys.integer(1) != 1)
     throw vtab::error(before + "must have an INTEGER PRIMARY KEY, by which its jobs are known");
 
   run(empty() << "CREATE TABLE " << table("config") << "(key TEXT PRIMARY KEY, value) WITHOUT ROWID");

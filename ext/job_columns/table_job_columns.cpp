@@ -1,11 +1,10 @@
 // job_columns: a columnar copy of a table of jobs, exact at every moment.
 //
 //   CREATE VIRTUAL TABLE job_index USING job_columns(source=job);
-//   INSERT INTO job_index(job_index) VALUES ('rebuild');
 //
-// The job statistics then use it by themselves. It can be read, too: its columns are those of the source that statistics and
-// filters need, under their names, job_name out of meta_data, and a column for each metric that was met in footprints
-// when the connection first named the table.
+// That reads all jobs, like CREATE INDEX, at some hundred thousand a second. The job statistics then use it by themselves. It can be read, too: its columns are those of the source that statistics and
+// filters need, under their names, job_name out of meta_data, and a column for each metric that footprints had when the
+// connection first named the table.
 //
 // Options: source, a table of the same schema with an INTEGER PRIMARY KEY (job); metrics, a JSON array of the names of those
 // that are kept, in quotes (all that are met); segment_jobs, 1024 to 65536 (65536).
@@ -191,7 +190,11 @@ int make(void* aux, int argc, const char* const* argv, sqlite3_vtab** out, char*
   bool told = true;
   const int rc = vtab::guard(
       [&] {
-        if (creates) Store(self, argv[1], argv[2]).create(options_of(self, argc, argv));
+        if (creates) {
+          Store store(self, argv[1], argv[2]);
+          store.create(options_of(self, argc, argv));
+          Sealer(store).rebuild();
+        }
         auto table = vtab::make_owned<Table>(api, self, argv[1], argv[2]);
         table->declare();
         *out = table.release();
