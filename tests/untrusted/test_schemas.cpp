@@ -82,6 +82,7 @@ const std::vector<std::pair<std::string, Verdict>> kCalls{
     {"warden_job_match(1,2)", Verdict::never},
     {"warden_job_no_json(1)", Verdict::never},
     {"job_count(NULL,'secret')", Verdict::never},
+    {"job_engine(NULL,'secret')", Verdict::never},
     {"job_filter_sql('{}')", Verdict::trusted_only},
     {"warden_connection_id()", Verdict::always},
     {"warden_version()", Verdict::always},
