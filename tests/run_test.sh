@@ -100,6 +100,10 @@ lane_of_threads() {
   counted "the extension in a host" "$dir"/warden_host_tests --color_output=no
   counted "threads against each other" "$dir"/races/warden_race_tests --color_output=no
   counted "resources gone" "$dir"/resources/warden_resource_tests --color_output=no
+  # And for balance one that computes.
+  if [[ $1 != tsan ]] && runs_all "$1"; then
+    counted "a host with and without" "$dir"/transparency/warden_transparency_tests --color_output=no
+  fi
   echo "lane $tests_passed $tests_failed"
 }
 
@@ -119,7 +123,6 @@ lane_of_one_thread() {
     counted "memory, interrupts and files that fail" "$dir"/faults/warden_fault_tests --color_output=no "${beside[@]}"
     if [[ $preset != tsan ]]; then
       counted "untrusted input" "$dir"/untrusted/warden_untrusted_tests --color_output=no
-      counted "a host with and without" "$dir"/transparency/warden_transparency_tests --color_output=no
     fi
   fi
   echo "lane $tests_passed $tests_failed"
