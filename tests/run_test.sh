@@ -80,7 +80,7 @@ programs_of() {
   echo warden_host_tests
   echo warden_race_tests
   echo warden_resource_tests
-  [[ $preset == tsan ]] || printf '%s\n' warden_vtab_tests warden_column_tests warden_job_tests
+  [[ $preset == tsan ]] || printf '%s\n' warden_vtab_tests warden_job_tests
   if runs_all "$preset"; then
     echo warden_fault_tests
     [[ $preset == tsan ]] || printf '%s\n' warden_untrusted_tests warden_transparency_tests
@@ -113,7 +113,6 @@ lane_of_one_thread() {
   [[ $preset != asan ]] || busy=("${kAggressive[@]}")
   if [[ $preset != tsan ]]; then
     counted "the helpers" "$dir"/warden_vtab_tests --color_output=no
-    counted "the columns of jobs" "$dir"/columns/warden_column_tests --color_output=no
     counted "the job statistics" env "${busy[@]}" "$dir"/warden_job_tests --color_output=no
   fi
   if runs_all "$preset"; then
