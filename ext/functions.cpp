@@ -283,8 +283,8 @@ int install_function(SqliteConnection& connection) noexcept {
 std::span<const Installer> function_installers() noexcept {
   constexpr int kActs = SQLITE_DIRECTONLY;
   constexpr int kPure = SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC;
-  static constexpr std::array<Installer, 16> kAll{
-      install_function<"warden_connection_id", &warden_connection_id, SQLITE_INNOCUOUS>,
+  static constexpr std::array kAll{
+      Installer{install_function<"warden_connection_id", &warden_connection_id, SQLITE_INNOCUOUS>},
       install_function<"warden_release", &warden_release, kActs, "connection_id">,
       install_function<"warden_trim", &warden_trim, kActs>,
       install_function<"warden_label", &warden_label, kActs, "label">,
@@ -299,6 +299,9 @@ std::span<const Installer> function_installers() noexcept {
       install_function<"warden_size_text", &warden_size_text, kPure, "bytes">,
       install_function<"warden_version", &warden_version, SQLITE_INNOCUOUS>,
       install_function<"warden_debug", &warden_debug, kActs>, jobs::install_job_count,
+#ifdef WARDEN_JOB_COLUMNS
+      jobs::install_job_engine,
+#endif
       jobs::install_job_filter_sql};
   return kAll;
 }

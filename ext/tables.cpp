@@ -3,22 +3,30 @@
 #include <array>
 
 #include "job_tables.hpp"
+#ifdef WARDEN_JOB_COLUMNS
+#include "job_columns.hpp"
+#endif
 
 namespace warden::ext {
 
 std::span<const Installer> table_installers() noexcept {
-  static constexpr std::array<Installer, 12> kAll{install_settings,
-                                                  install_memory,
-                                                  install_connections,
-                                                  install_events,
-                                                  install_samples,
-                                                  install_statements,
-                                                  install_checks,
-                                                  jobs::install_job_stats,
-                                                  jobs::install_job_histogram,
-                                                  jobs::install_job_metric_histogram,
-                                                  jobs::install_job_page,
-                                                  jobs::install_jobs};
+  static constexpr std::array kAll{Installer{install_settings},
+                                   install_memory,
+                                   install_connections,
+                                   install_events,
+                                   install_samples,
+                                   install_statements,
+                                   install_checks,
+                                   jobs::install_job_stats,
+                                   jobs::install_job_histogram,
+                                   jobs::install_job_metric_histogram,
+                                   jobs::install_job_page,
+                                   jobs::install_jobs
+#ifdef WARDEN_JOB_COLUMNS
+                                   ,
+                                   columns::install_job_columns
+#endif
+  };
   return kAll;
 }
 

@@ -1,5 +1,5 @@
-// What all calls of the job statistics have in common: the filter, and the hidden arguments source, now, short_seconds and
-// parity.
+// What all calls of the job statistics have in common: the filter, and the hidden arguments source, now, short_seconds,
+// parity and engine.
 #pragma once
 
 #include <optional>
@@ -19,15 +19,25 @@ struct Arguments {
   std::optional<std::int64_t> now;
   std::optional<std::int64_t> short_seconds;
   std::optional<std::int64_t> parity;
+  std::optional<std::string_view> engine;
 
   template <class Query>
   static Arguments of(const Query& q) {
+    Arguments given = without_engine(q);
+#ifdef WARDEN_JOB_COLUMNS
+    if (const auto& engine = q.template argument<"engine">()) given.engine = std::string_view(*engine);
+#endif
+    return given;
+  }
+  /// Of a function that gives rows, which only the source has.
+  template <class Query>
+  static Arguments without_engine(const Query& q) {
     const auto text = [](const auto& given) {
       return given ? std::optional<std::string_view>(*given) : std::nullopt;
     };
     return {text(q.template argument<"filter">()), text(q.template argument<"source">()),
-            q.template argument<"now">(), q.template argument<"short_seconds">(),
-            q.template argument<"parity">()};
+            q.template argument<"now">(),          q.template argument<"short_seconds">(),
+            q.template argument<"parity">(),       std::nullopt};
   }
 };
 
@@ -52,6 +62,14 @@ class Call {
   const Filter filter;
 
  private:
+  static EngineChoice engine_of(std::string_view function, const Arguments& given) {
+    const std::string_view word = given.engine.value_or("auto");
+    if (word == "auto") return EngineChoice::automatic;
+    if (word == "rows") return EngineChoice::rows;
+    if (word == "columns") return EngineChoice::columns;
+    throw vtab::error(std::string(function) + ": engine must be 'auto', 'rows' or 'columns', not \"" +
+                      std::string(word.substr(0, 64)) + '"');
+  }
   static Options options_of(ext::SqliteConnection& self, std::string_view function, const Arguments& given) {
     self.own_call();
     const std::int64_t parity = given.parity.value_or(0);
@@ -63,7 +81,7 @@ class Call {
       throw vtab::error(std::string(function) + ": short_seconds must not be negative, and is " +
                         std::to_string(short_seconds));
     }
-    return {given.now ? *given.now : self.own_now(), short_seconds, parity == 1};
+    return {given.now ? *given.now : self.own_now(), short_seconds, parity == 1, engine_of(function, given)};
   }
 };
 

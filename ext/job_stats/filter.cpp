@@ -63,6 +63,7 @@ Filter::Filter(ext::SqliteConnection& self, const FilterContext& context,
       columns_sql_(vtab::Allocator<char>(self.api())),
       joins_(vtab::Allocator<char>(self.api())),
       footprint_(vtab::Allocator<FootprintRange>(self.api())),
+      each_(vtab::Allocator<ColumnCondition>(self.api())),
       columns_(vtab::Allocator<std::string_view>(self.api())),
       equal_columns_(vtab::Allocator<std::string_view>(self.api())) {
   if (!json) return;
@@ -128,9 +129,29 @@ vtab::string Filter::is_json(std::string_view column) const {
   return sql;
 }
 
-void Filter::condition(std::string_view sql) {
+void Filter::condition(std::string_view sql, ColumnCondition meaning) {
   if (!columns_sql_.empty()) columns_sql_ << " AND ";
   columns_sql_ << sql;
+  each_.push_back(std::move(meaning));
+}
+
+ColumnCondition Filter::meaning(ColumnCondition::Kind kind, std::string_view field) const {
+  return {kind, field, column_of(field), std::nullopt, std::nullopt, empty()};
+}
+
+ColumnCondition Filter::in_range(std::string_view field, std::optional<std::int64_t> from,
+                                 std::optional<std::int64_t> to) const {
+  ColumnCondition made = meaning(ColumnCondition::Kind::integers, field);
+  made.from = from;
+  made.to = to;
+  return made;
+}
+
+ColumnCondition Filter::by_rule(ColumnCondition::Kind kind, std::string_view field,
+                                std::string_view sql) const {
+  ColumnCondition made = meaning(kind, field);
+  made.rule = sql;
+  return made;
 }
 
 // ---- members and values

@@ -35,6 +35,23 @@ struct FootprintRange {
   std::optional<double> to;
 };
 
+/// One condition on columns of `job`, for who answers it without SQL (job_columns).
+struct ColumnCondition {
+  enum class Kind : std::uint8_t {
+    integers,   // `column` from `from` to `to`, each where it is given; a NULL never
+    texts,      // `column`, then `rule`: " = 'x'", " LIKE ...", " IN (...)"
+    job_names,  // the job's name, then `rule`
+    durations,  // seconds from `from` to `to`: of a running job those since its start
+    other       // in SQL alone
+  };
+  Kind kind = Kind::other;
+  std::string_view field;   // of the filter
+  std::string_view column;  // of job
+  std::optional<std::int64_t> from;
+  std::optional<std::int64_t> to;
+  vtab::string rule;
+};
+
 /// What a filter means, apart from its text.
 struct FilterContext {
   std::string_view function;  // names the caller in errors
@@ -56,6 +73,8 @@ class Filter {
   /// The conditions on columns of `job`, AND-ed; "" where there are none. Without those on the footprint.
   std::string_view column_conditions() const noexcept { return columns_sql_; }
   std::span<const FootprintRange> footprint() const noexcept { return footprint_; }
+  /// The same as column_conditions(), one by one.
+  std::span<const ColumnCondition> each_condition() const noexcept { return each_; }
   /// All conditions, as SQL over `job`; "1" where there are none.
   vtab::string all_conditions() const;
   /// " JOIN jobtag ..." where tags are joined, once for each filter that has some.
@@ -73,7 +92,11 @@ class Filter {
   static std::string_view column_of(std::string_view field) noexcept;
 
   void add_filter(const JsonNode& filter);
-  void condition(std::string_view sql);
+  void condition(std::string_view sql, ColumnCondition meaning);
+  ColumnCondition meaning(ColumnCondition::Kind kind, std::string_view field) const;
+  ColumnCondition in_range(std::string_view field, std::optional<std::int64_t> from,
+                           std::optional<std::int64_t> to) const;
+  ColumnCondition by_rule(ColumnCondition::Kind kind, std::string_view field, std::string_view sql) const;
 
   // One for each kind of field; `name` is that of the field.
   void ids(std::string_view name, const JsonNode& value);
@@ -122,6 +145,7 @@ class Filter {
   int joined_ = 0;
   bool reads_tags_ = false;
   vtab::vector<FootprintRange> footprint_;
+  vtab::vector<ColumnCondition> each_;
   vtab::vector<std::string_view> columns_;
   vtab::vector<std::string_view> equal_columns_;
 };

@@ -1,6 +1,7 @@
 // What each field of a JobFilter means: one function for each kind of field.
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "filter.hpp"
 
@@ -8,6 +9,7 @@ namespace warden::jobs {
 namespace {
 
 using Type = JsonNode::Type;
+using Kind = ColumnCondition::Kind;
 
 /// jobName and hostname are where cc-backend puts them. CASE, not AND: SQLite may test the terms of an AND in any order,
 /// and json_extract() of what is not JSON is an error.
@@ -21,6 +23,11 @@ constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> kRanges{
 /// nothing looks for an interrupt, and is a column of the statement that reads unusual footprints: SQLite allows 2000.
 constexpr std::size_t kMostMetricConditions = 1000;
 
+/// Of a bound that may be open.
+std::optional<std::int64_t> integer_of(const JsonNode* bound) {
+  return bound == nullptr ? std::nullopt : std::optional(bound->integer);
+}
+
 }  // namespace
 
 void Filter::ids(std::string_view name, const JsonNode& value) {
@@ -28,7 +35,7 @@ void Filter::ids(std::string_view name, const JsonNode& value) {
   const vtab::string list = id_list(value);
   equal_columns_.push_back(column_of(name));
   vtab::string sql = empty();
-  condition(sql << "job.id IN (" << list << ")");
+  condition(sql << "job.id IN (" << list << ")", meaning(Kind::other, name));
 }
 
 void Filter::tags(std::string_view name, const JsonNode& value) {
@@ -40,10 +47,11 @@ void Filter::tags(std::string_view name, const JsonNode& value) {
     vtab::string table = empty();
     table << "jobtag" << std::int64_t{++joined_};
     joins_ << " JOIN " << context_.schema << "jobtag AS " << table << " ON " << table << ".job_id = job.id";
-    return condition(sql << table << ".tag_id IN (" << list << ")");
+    return condition(sql << table << ".tag_id IN (" << list << ")", meaning(Kind::other, name));
   }
   condition(sql << "job.id IN (SELECT jobtag.job_id FROM " << context_.schema
-                << "jobtag AS jobtag WHERE jobtag.tag_id IN (" << list << "))");
+                << "jobtag AS jobtag WHERE jobtag.tag_id IN (" << list << "))",
+            meaning(Kind::other, name));
 }
 
 void Filter::text(std::string_view name, const JsonNode& value) {
@@ -53,7 +61,7 @@ void Filter::text(std::string_view name, const JsonNode& value) {
   columns_.push_back(column_of(name));
   if (is_equality) equal_columns_.push_back(column_of(name));
   vtab::string sql = empty();
-  condition(sql << "job." << column_of(name) << rule);
+  condition(sql << "job." << column_of(name) << rule, by_rule(Kind::texts, name, rule));
 }
 
 vtab::string Filter::job_name_of() const {
@@ -67,8 +75,8 @@ void Filter::job_name(std::string_view name, const JsonNode& value) {
   if (rule.empty() && !context_.parity) return;
   columns_.push_back(column_of(name));
   vtab::string sql = empty();
-  if (rule.empty()) return condition(is_json("meta_data"));
-  condition(sql << job_name_of() << rule);
+  if (rule.empty()) return condition(is_json("meta_data"), meaning(Kind::other, name));
+  condition(sql << job_name_of() << rule, by_rule(Kind::job_names, name, rule));
 }
 
 void Filter::node(std::string_view name, const JsonNode& value) {
@@ -76,14 +84,15 @@ void Filter::node(std::string_view name, const JsonNode& value) {
   vtab::string rule = text_rule(value, !context_.parity, is_equality);
   if (rule.empty() && !context_.parity) return;
   columns_.push_back(column_of(name));
-  if (rule.empty()) return condition(is_json("resources"));
+  if (rule.empty()) return condition(is_json("resources"), meaning(Kind::other, name));
   // "Not on this node" means on none of the job's nodes; upstream's means that some node is another one.
   const bool none = !context_.parity && rule.starts_with(" <>");
   if (none) rule.replace(0, 3, " =");
   vtab::string sql = empty();
   condition(sql << "CASE WHEN " << is_json("resources") << " THEN " << (none ? "NOT " : "")
                 << "EXISTS (SELECT 1 FROM json_each(job.resources) AS host WHERE " << kHostName << rule
-                << ") ELSE 0 END");
+                << ") ELSE 0 END",
+            meaning(Kind::other, name));
 }
 
 void Filter::integer(std::string_view name, const JsonNode& value) {
@@ -91,7 +100,8 @@ void Filter::integer(std::string_view name, const JsonNode& value) {
   columns_.push_back(column_of(name));
   equal_columns_.push_back(column_of(name));
   vtab::string sql = empty();
-  condition(sql << "job." << column_of(name) << " = " << value.integer);
+  condition(sql << "job." << column_of(name) << " = " << value.integer,
+            in_range(name, value.integer, value.integer));
 }
 
 void Filter::running_for(std::string_view name, const JsonNode& value) {
@@ -100,7 +110,10 @@ void Filter::running_for(std::string_view name, const JsonNode& value) {
   std::int64_t before = 0;
   if (__builtin_sub_overflow(context_.now, value.integer, &before)) tree_->refuse(value, "is out of range");
   vtab::string sql = empty();
-  condition(sql << "job.start_time < " << before);
+  // Of the smallest number there is nothing below.
+  const bool any = before > std::numeric_limits<std::int64_t>::min();
+  condition(sql << "job.start_time < " << before,
+            any ? in_range(name, std::nullopt, before - 1) : in_range(name, 1, 0));
 }
 
 void Filter::integer_range(std::string_view name, const JsonNode& value) {
@@ -115,7 +128,7 @@ void Filter::integer_range(std::string_view name, const JsonNode& value) {
     sql << (given.from != nullptr ? " >= " : " <= ")
         << (given.from != nullptr ? given.from->integer : given.to->integer);
   }
-  condition(sql);
+  condition(sql, in_range(name, integer_of(given.from), integer_of(given.to)));
 }
 
 void Filter::duration(std::string_view name, const JsonNode& value) {
@@ -140,8 +153,11 @@ void Filter::duration(std::string_view name, const JsonNode& value) {
     running << " AND job.start_time >= " << latest_start(*given.to);
   }
   vtab::string sql = empty();
+  ColumnCondition seconds = in_range(name, integer_of(given.from), integer_of(given.to));
+  seconds.kind = Kind::durations;
   condition(sql << "((job.job_state IS NOT 'running'" << ended << ") OR (job.job_state = 'running'" << running
-                << "))");
+                << "))",
+            std::move(seconds));
 }
 
 void Filter::real_range(std::string_view name, const JsonNode& value) {
@@ -156,7 +172,7 @@ void Filter::real_range(std::string_view name, const JsonNode& value) {
     sql << (given.from != nullptr ? " >= " : " <= ")
         << literal(given.from != nullptr ? given.from->real : given.to->real);
   }
-  condition(sql);
+  condition(sql, meaning(Kind::other, name));
 }
 
 void Filter::start_time(std::string_view name, const JsonNode& value) {
@@ -166,10 +182,14 @@ void Filter::start_time(std::string_view name, const JsonNode& value) {
   const JsonNode* range = member(value, "range");
   vtab::string sql = empty();
   sql << "job.start_time";
+  std::optional<std::int64_t> first;
+  std::optional<std::int64_t> last;
+  if (from != nullptr) first = unix_seconds(*from);
+  if (to != nullptr) last = unix_seconds(*to);
   if (from != nullptr && to != nullptr) {
-    sql << " BETWEEN " << unix_seconds(*from) << " AND " << unix_seconds(*to);
+    sql << " BETWEEN " << *first << " AND " << *last;
   } else if (from != nullptr || to != nullptr) {
-    sql << (from != nullptr ? " >= " : " <= ") << unix_seconds(from != nullptr ? *from : *to);
+    sql << (from != nullptr ? " >= " : " <= ") << (from != nullptr ? *first : *last);
   } else if (range != nullptr) {
     if (range->type != Type::text) tree_->refuse_type(*range, "a string");
     const auto known =
@@ -182,11 +202,12 @@ void Filter::start_time(std::string_view name, const JsonNode& value) {
     std::int64_t since = 0;
     if (__builtin_sub_overflow(context_.now, known->second, &since)) since = context_.now;
     sql << " >= " << since;
+    first = since;
   } else {
     return;
   }
   columns_.push_back(column_of(name));
-  condition(sql);
+  condition(sql, in_range(name, first, last));
 }
 
 void Filter::states(std::string_view name, const JsonNode& value) {
@@ -196,8 +217,13 @@ void Filter::states(std::string_view name, const JsonNode& value) {
   equal_columns_.push_back(column_of(name));
   vtab::string sql = empty();
   // One state as an equality: so it meets the condition of a partial index.
-  sql << "job." << column_of(name);
-  condition(one ? sql << " = " << list : sql << " IN (" << list << ")");
+  vtab::string rule = empty();
+  if (one) {
+    rule << " = " << list;
+  } else {
+    rule << " IN (" << list << ")";
+  }
+  condition(sql << "job." << column_of(name) << rule, by_rule(Kind::texts, name, rule));
 }
 
 void Filter::shared(std::string_view name, const JsonNode& value) {
@@ -205,7 +231,9 @@ void Filter::shared(std::string_view name, const JsonNode& value) {
   columns_.push_back(column_of(name));
   equal_columns_.push_back(column_of(name));
   vtab::string sql = empty();
-  condition(sql << "job." << column_of(name) << " = " << wanted);
+  vtab::string rule = empty();
+  rule << " = " << wanted;
+  condition(sql << "job." << column_of(name) << rule, by_rule(Kind::texts, name, rule));
 }
 
 void Filter::schedule(std::string_view name, const JsonNode& value) {
@@ -217,10 +245,11 @@ void Filter::schedule(std::string_view name, const JsonNode& value) {
   }
   columns_.push_back(column_of(name));
   vtab::string sql = empty();
-  condition(sql << job_name_of() << (interactive ? " = " : " <> ") << "'interactive'");
+  const std::string_view rule = interactive ? " = 'interactive'" : " <> 'interactive'";
+  condition(sql << job_name_of() << rule, by_rule(Kind::job_names, name, rule));
 }
 
-void Filter::metrics(std::string_view, const JsonNode& value) {
+void Filter::metrics(std::string_view name, const JsonNode& value) {
   if (value.type != Type::array) tree_->refuse_type(value, "an array of objects");
   tree_->each_child(value, [&](const JsonNode& item) {
     only_members(item, {"metricName", "range"});
@@ -228,7 +257,7 @@ void Filter::metrics(std::string_view, const JsonNode& value) {
     if (metric == nullptr) tree_->refuse(item, "has no metricName");
     if (metric->type != Type::text) tree_->refuse_type(*metric, "a string");
     if (!is_metric_name(metric->text)) {
-      if (context_.parity) return condition("0");  // matches nothing, as upstream
+      if (context_.parity) return condition("0", in_range(name, 1, 0));  // matches nothing, as upstream
       tree_->refuse(*metric, "must be letters, digits and underscores, not \"" +
                                  std::string(metric->text.substr(0, 64)) + '"');
     }

@@ -86,6 +86,7 @@ bool FootprintScanner::scan(std::string_view json, std::span<FootprintValue> val
     std::fill(stamps_.begin(), stamps_.end(), 0);
     call_ = 1;
   }
+  other_key_ = {};
   Reader in{{json.data(), json.data() + json.size()}};
   in.skip_space();
   if (in.take("null")) {
@@ -109,12 +110,13 @@ bool FootprintScanner::scan(std::string_view json, std::span<FootprintValue> val
     if (in.done()) return false;
     if (*in.at == '-' || is_digit(*in.at)) {
       if (!in.take_number(value)) return false;
+      if (looks_at_all_ && position == kNone) other_key_ = key;
     } else if (in.take("null")) {
       // absent
     } else {
       // A string or true or false: of no interest where nobody asks for the key.
       std::string_view ignored;
-      if (position != kNone) return false;
+      if (position != kNone || looks_at_all_) return false;
       if (!(in.take('"') ? in.take_plain_string(ignored) : in.take("true") || in.take("false"))) return false;
     }
     if (position != kNone && stamps_[static_cast<std::size_t>(position)] != call_) {

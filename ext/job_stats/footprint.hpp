@@ -35,6 +35,11 @@ class FootprintScanner {
   /// Fills `values`, one for each key, and returns true; false where the text is unusual, and then `values` mean nothing. Of
   /// a key that comes twice the first counts, as in json_extract().
   bool scan(std::string_view json, std::span<FootprintValue> values) noexcept;
+  /// From now on nothing but numbers and nulls is usual, whatever the key, and other_key() tells of keys that are not in
+  /// the list.
+  void look_at_all_keys() noexcept { looks_at_all_ = true; }
+  /// A key with a number that is not in the list, from the last scan; empty where there was none. Valid as long as its text.
+  std::string_view other_key() const noexcept { return other_key_; }
 
  private:
   static constexpr int kNone = -1;
@@ -52,6 +57,8 @@ class FootprintScanner {
   std::array<Seen, kPlaces> seen_{};
   vtab::vector<std::uint32_t> stamps_;  // in which call each key was found
   std::uint32_t call_ = 0;
+  bool looks_at_all_ = false;
+  std::string_view other_key_;
 };
 
 }  // namespace warden::jobs

@@ -1,4 +1,4 @@
-// job_count(filter) and job_filter_sql(filter).
+// job_count(filter), job_filter_sql(filter) and job_engine(filter).
 //
 //   SELECT job_count('{"user":{"eq":"alice"},"state":["running"]}');
 //   SELECT job_filter_sql('{"cluster":{"eq":"fritz"},"numNodes":{"from":2,"to":0}}');
@@ -11,16 +11,31 @@
 #include "call.hpp"
 #include "function.hpp"
 #include "job_tables.hpp"
+#ifdef WARDEN_JOB_COLUMNS
+#include "engine.hpp"
+#endif
 
 namespace warden::jobs {
 namespace {
 
+#ifdef WARDEN_JOB_COLUMNS
+std::int64_t job_count(ext::SqliteConnection& self, std::optional<std::string_view> filter,
+                       std::optional<std::string_view> source, std::optional<std::int64_t> now,
+                       std::optional<std::int64_t> parity, std::optional<std::string_view> engine) {
+  self.own_act("job_count");
+  const Call call(self, "job_count", {filter, source, now, std::nullopt, parity, engine}, false);
+  const bool by_rows = call.options.engine == EngineChoice::rows ||
+                       (call.options.engine == EngineChoice::automatic &&
+                        !columns::Engine(self, call.source).refusal(call.filter, nullptr).empty());
+  if (!by_rows || !call.filter.footprint().empty()) {
+#else
 std::int64_t job_count(ext::SqliteConnection& self, std::optional<std::string_view> filter,
                        std::optional<std::string_view> source, std::optional<std::int64_t> now,
                        std::optional<std::int64_t> parity) {
   self.own_act("job_count");
-  const Call call(self, "job_count", {filter, source, now, std::nullopt, parity}, false);
+  const Call call(self, "job_count", {filter, source, now, std::nullopt, parity, std::nullopt}, false);
   if (!call.filter.footprint().empty()) {
+#endif
     Pass pass(self, "job_count", call.options);
     pass.want_totals({});
     pass.run(call.source, call.filter);
@@ -34,21 +49,46 @@ std::int64_t job_count(ext::SqliteConnection& self, std::optional<std::string_vi
 vtab::string job_filter_sql(ext::SqliteConnection& self, std::optional<std::string_view> filter,
                             std::optional<std::string_view> source, std::optional<std::int64_t> now,
                             std::optional<std::int64_t> parity) {
-  const Call call(self, "job_filter_sql", {filter, source, now, std::nullopt, parity}, false, true);
+  const Call call(self, "job_filter_sql", {filter, source, now, std::nullopt, parity, std::nullopt}, false,
+                  true);
   return call.filter.all_conditions();
 }
 
-template <vtab::fixed_string Name, auto Fn, int Flags>
+#ifdef WARDEN_JOB_COLUMNS
+vtab::string job_engine(ext::SqliteConnection& self, std::optional<std::string_view> filter,
+                        std::optional<std::string_view> source, std::optional<std::int64_t> now,
+                        std::optional<std::int64_t> parity) {
+  self.own_act("job_engine");
+  const Call call(self, "job_engine", {filter, source, now, std::nullopt, parity, std::nullopt}, false);
+  columns::Engine engine(self, call.source);
+  const std::string refusal = engine.refusal(call.filter, nullptr);
+  vtab::string answer{vtab::Allocator<char>(self.api())};
+  if (refusal.empty()) return answer << "columns: " << engine.name();
+  return answer << "rows: " << refusal;
+}
+#endif
+
+template <vtab::fixed_string Name, auto Fn, int Flags, vtab::fixed_string... More>
 int install(ext::SqliteConnection& connection) noexcept {
-  return vtab::define<Name, Fn, "filter", "source", "now", "parity">(
+  return vtab::define<Name, Fn, "filter", "source", "now", "parity", More...>(
       {connection.api(), connection.host().slot(), connection.db(), &connection}, Flags);
 }
 
 }  // namespace
 
 int install_job_count(ext::SqliteConnection& connection) noexcept {
+#ifdef WARDEN_JOB_COLUMNS
+  return install<"job_count", &job_count, SQLITE_DIRECTONLY, "engine">(connection);
+#else
   return install<"job_count", &job_count, SQLITE_DIRECTONLY>(connection);
+#endif
 }
+
+#ifdef WARDEN_JOB_COLUMNS
+int install_job_engine(ext::SqliteConnection& connection) noexcept {
+  return install<"job_engine", &job_engine, SQLITE_DIRECTONLY>(connection);
+}
+#endif
 
 int install_job_filter_sql(ext::SqliteConnection& connection) noexcept {
   // Reads nothing but its arguments.

@@ -11,9 +11,6 @@ constexpr double kNear = 1e-9;
 /// Beyond it the digits after the point of a place say nothing.
 constexpr double kMostPlaces = 1e6;
 
-/// A peak that is looked for never grows beyond it: double it, and it is still finite.
-constexpr double kLargestPeak = 1e300;
-
 /// v / peak * B as ClusterCockpit's SQL computes it, in this order.
 double place_of(double v, double peak, double bins) noexcept {
   return (v == peak ? peak * 0.999999999 : v) / peak * bins;
@@ -32,14 +29,14 @@ std::optional<DurationBins> duration_bins(std::string_view name, bool parity) no
   return std::nullopt;
 }
 
-bool MetricHistogram::add(double v, bool exact) noexcept {
+bool MetricHistogram::add(double v, bool exact, std::int64_t jobs) noexcept {
   if (grows_) {
     if (v < 0) {
-      ++below_;
+      below_ += jobs;
       return true;
     }
     if (v > kLargestPeak) {
-      ++above_;
+      above_ += jobs;
       return true;
     }
     if (v >= peak_ && v > 0) {
@@ -47,7 +44,7 @@ bool MetricHistogram::add(double v, bool exact) noexcept {
       grow_beyond(v);
     }
     if (peak_ == 0) {
-      ++jobs_[0];
+      jobs_[0] += jobs;
       return true;
     }
   } else if (peak_ == 0) {
@@ -63,14 +60,14 @@ bool MetricHistogram::add(double v, bool exact) noexcept {
     if (edge < kNear || edge > 1 - kNear) return false;
   }
   if (!(v <= peak_)) {
-    ++above_;
+    above_ += jobs;
   } else if (place <= -1) {
-    ++below_;
+    below_ += jobs;
   } else if (place >= bins) {
-    ++jobs_.back();  // a peak so small that 0.999999999 of it is itself
+    jobs_.back() += jobs;  // a peak so small that 0.999999999 of it is itself
   } else {
     // Truncated toward 0, as CAST does: what is less than one bin below 0 is in the first.
-    ++jobs_[static_cast<std::size_t>(static_cast<std::int64_t>(place))];
+    jobs_[static_cast<std::size_t>(static_cast<std::int64_t>(place))] += jobs;
   }
   return true;
 }

@@ -61,10 +61,14 @@ class MetricHistogram {
         peak_(peak.value_or(0)),
         grows_(!peak) {}
 
-  /// Counts a value and returns true. False, and nothing is counted, where the value is not `exact` and so near the edge of
-  /// a bin that its last bit decides.
-  bool add(double v, bool exact = true) noexcept;
-  void add_without_value() noexcept { ++without_value_; }
+  /// Counts `jobs` that have a value and returns true. False, and nothing is counted, where the value is not `exact` and so
+  /// near the edge of a bin that its last bit decides.
+  bool add(double v, bool exact = true, std::int64_t jobs = 1) noexcept;
+  void add_without_value(std::int64_t jobs = 1) noexcept { without_value_ += jobs; }
+  /// Where the peak grows: makes room for a value that is going to be counted.
+  void grow_to(double v) noexcept {
+    if (grows_ && v > 0 && v >= peak_ && v <= kLargestPeak) grow_beyond(v);
+  }
 
   /// 0 where it grows and no value above 0 has come yet.
   double peak() const noexcept { return peak_; }
@@ -76,6 +80,8 @@ class MetricHistogram {
   std::int64_t without_value() const noexcept { return without_value_; }
 
  private:
+  /// A peak that is looked for never grows beyond it: double it, and it is still finite.
+  static constexpr double kLargestPeak = 1e300;
   void grow_beyond(double v) noexcept;
 
   vtab::vector<std::int64_t> jobs_;

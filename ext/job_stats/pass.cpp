@@ -4,6 +4,9 @@
 
 #include "function.hpp"
 #include "job_tables.hpp"
+#ifdef WARDEN_JOB_COLUMNS
+#include "engine.hpp"
+#endif
 
 namespace warden::jobs {
 namespace {
@@ -91,6 +94,26 @@ void Pass::run(const Source& source, const Filter& filter) {
     users_.emplace(api_);
     if (groups_) users_of_groups_.emplace(api_);
   }
+  bool is_done = false;
+#ifdef WARDEN_JOB_COLUMNS
+  if (options_.engine != EngineChoice::rows) {
+    columns::Engine engine(self_, source);
+    const std::string refusal = engine.refusal(filter, this);
+    if (refusal.empty()) {
+      engine.run(*this, filter);
+      const vtab::string left = engine.left_for_rows();
+      if (!left.empty()) run_rows(source, filter, left);
+      is_done = true;
+    } else if (options_.engine == EngineChoice::columns) {
+      throw vtab::error(std::string(function_) + ": engine is 'columns', but " + refusal);
+    }
+  }
+#endif
+  if (!is_done) run_rows(source, filter, "");
+  if (users_ && !groups_) all_.totals.users = static_cast<std::int64_t>(users_->size());
+}
+
+void Pass::run_rows(const Source& source, const Filter& filter, std::string_view condition) {
   vtab::string call{vtab::Allocator<char>(api_)};
   vtab::vector<std::string_view> columns{vtab::Allocator<std::string_view>(api_)};
   call.append("warden_job_pass(?1");
@@ -103,10 +126,10 @@ void Pass::run(const Source& source, const Filter& filter) {
   }
   call.append(")");
   const ArgumentLimit limit(self_, 1 + kColumns);
-  Statement pass = source.scan(filter, {call, columns, "", ""});
+  const Source::Select what{call, columns, condition, ""};
+  Statement pass = condition.empty() ? source.scan(filter, what) : source.select(filter, what);
   pass.bind_pointer(1, this, kPointerType);
   pass.step();
-  if (users_ && !groups_) all_.totals.users = static_cast<std::int64_t>(users_->size());
 }
 
 void Pass::add_to(std::int64_t& sum, std::int64_t amount, std::string_view what) const {

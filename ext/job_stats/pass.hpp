@@ -16,13 +16,21 @@
 #include "source.hpp"
 #include "totals.hpp"
 
+namespace warden::columns {
+class ColumnPass;
+}
+
 namespace warden::jobs {
+
+/// Who reads the jobs.
+enum class EngineChoice : std::uint8_t { automatic, rows, columns };
 
 /// What all statistics take beside the filter.
 struct Options {
   std::int64_t now = 0;              // Unix seconds
   std::int64_t short_seconds = 300;  // jobs shorter than this are short
   bool parity = false;
+  EngineChoice engine = EngineChoice::automatic;
 };
 
 /// Which sums are wanted.
@@ -91,6 +99,7 @@ class Pass {
   void add(sqlite3_value** row);
 
  private:
+  friend class columns::ColumnPass;
   /// The columns of a job that a pass can read, in the order in which they are handed over.
   enum Column { kState, kStart, kDuration, kNodes, kCores, kAccs, kUser, kFootprint, kGroup, kColumns };
   static constexpr std::array<std::string_view, kColumns> kNames{"job_state", "start_time",    "duration",
@@ -98,6 +107,7 @@ class Pass {
                                                                  "hpc_user",  "footprint",     ""};
   bool reads(Column column) const noexcept { return position_[column] >= 0; }
   void decide_columns(const Filter& filter);
+  void run_rows(const Source& source, const Filter& filter, std::string_view condition);
   vtab::value at(sqlite3_value** row, Column column) const noexcept { return {api_, row[position_[column]]}; }
   std::int64_t integer(sqlite3_value** row, Column column) const noexcept {
     return api_->value_int64(row[position_[column]]);

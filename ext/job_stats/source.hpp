@@ -17,6 +17,9 @@ class Source {
 
   /// "\"main\"." or nothing: before the names of tables beside it.
   std::string_view schema() const noexcept { return schema_; }
+  /// As they were given; the schema may be empty.
+  std::string_view schema_name() const noexcept { return schema_name_; }
+  std::string_view table_name() const noexcept { return table_name_; }
   struct Select {
     std::string_view selected;
     std::span<const std::string_view> columns;  // of job that `selected` and `conditions` read

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "memory.hpp"
 
@@ -12,6 +13,13 @@ namespace warden::jobs {
 inline vtab::string& operator<<(vtab::string& sql, std::string_view text) { return sql.append(text); }
 inline vtab::string& operator<<(vtab::string& sql, std::int64_t number) {
   return sql.append(std::to_string(number));
+}
+// Of a text that is in the making.
+inline vtab::string&& operator<<(vtab::string&& sql, std::string_view text) {
+  return std::move(sql.append(text));
+}
+inline vtab::string&& operator<<(vtab::string&& sql, std::int64_t number) {
+  return std::move(sql.append(std::to_string(number)));
 }
 
 /// Appends `text` between two `quote`s, each quote within it doubled. A NUL would end SQLite's reading: keep it out.

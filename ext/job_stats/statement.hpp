@@ -2,6 +2,8 @@
 // is interrupted with it, passes the host's authorizer, and changes nothing.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -79,6 +81,11 @@ class Statement {
   void bind(int position, std::string_view text) {
     check(api()->bind_text64(statement_, position, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8));
   }
+  void bind_null(int position) { check(api()->bind_null(statement_, position)); }
+  /// The bytes must live until the statement is reset or bound anew.
+  void bind_blob(int position, std::span<const std::byte> bytes) {
+    check(api()->bind_blob64(statement_, position, bytes.data(), bytes.size(), SQLITE_STATIC));
+  }
   void bind_pointer(int position, void* object, const char* type) {
     check(api()->bind_pointer(statement_, position, object, type, nullptr));
   }
@@ -93,6 +100,24 @@ class Statement {
     if (bytes == nullptr) throw std::bad_alloc();
     return {reinterpret_cast<const char*>(bytes),
             static_cast<std::size_t>(api()->column_bytes(statement_, column))};
+  }
+  /// Of a BLOB; valid until the next step.
+  std::span<const std::byte> blob(int column) const {
+    const void* bytes = api()->column_blob(statement_, column);
+    const auto size = static_cast<std::size_t>(api()->column_bytes(statement_, column));
+    if (bytes == nullptr && size > 0) throw std::bad_alloc();
+    return {static_cast<const std::byte*>(bytes), bytes == nullptr ? 0 : size};
+  }
+  /// Runs to the end, and is then reset.
+  void run() {
+    try {
+      while (step()) {
+      }
+    } catch (...) {
+      reset();
+      throw;
+    }
+    reset();
   }
   /// As CREATE TABLE has it; "" for an expression.
   std::string_view declared_type(int column) const noexcept {

@@ -37,8 +37,13 @@ struct JobMetricHistogram : ext::OwnTable {
       vtab::col<"label", &MetricRow::label>, vtab::col<"jobs", &MetricRow::jobs>,
       vtab::arg<"filter", std::string_view>, vtab::arg<"metrics", std::string_view, vtab::need::required>,
       vtab::arg<"bins", std::int64_t>, vtab::arg<"source", std::string_view>, vtab::arg<"now", std::int64_t>,
-      vtab::arg<"short_seconds", std::int64_t>, vtab::arg<"parity", std::int64_t>, vtab::no_more_args,
-      vtab::unlisted_col<"without_value", &MetricRow::without_value>,
+      vtab::arg<"short_seconds", std::int64_t>, vtab::arg<"parity", std::int64_t>
+#ifdef WARDEN_JOB_COLUMNS
+      ,
+      vtab::arg<"engine", std::string_view>
+#endif
+      ,
+      vtab::no_more_args, vtab::unlisted_col<"without_value", &MetricRow::without_value>,
       vtab::unlisted_col<"bad_footprints", &MetricRow::bad_footprints>>;
   static constexpr const char* name = "job_metric_histogram";
   static constexpr auto risk = kRisk;

@@ -157,7 +157,7 @@ struct Jobs : ext::OwnTable {
   using OwnTable::OwnTable;
 
   JobRows scan(const query& q) const {
-    auto reading = vtab::make_owned<Reading>(self.api(), self, Arguments::of(q));
+    auto reading = vtab::make_owned<Reading>(self.api(), self, Arguments::without_engine(q));
     const Call& call = reading->call;
     const auto& order_by = q.argument<"order_by">();
     const JobOrder order(self, kFunction,

@@ -219,7 +219,7 @@ class Counts {
 
   explicit Counts(const vtab::Api* api) : arena_(api), index_(api) {}
 
-  void add(std::int64_t number) {
+  void add(std::int64_t number, std::int64_t times = 1) {
     if (last_ == nullptr || last_->number != number) {
       const std::uint64_t hash = mix(static_cast<std::uint64_t>(number));
       Entry* entry = index_.find(hash, [&](const Entry& e) { return e.number == number; });
@@ -229,7 +229,7 @@ class Counts {
       }
       last_ = entry;
     }
-    ++last_->count;
+    last_->count += times;
   }
   const vtab::vector<Entry*>& entries() const noexcept { return index_.entries(); }
 

@@ -26,7 +26,8 @@ const std::string kTables =
 
 const std::string kContents =
     "SELECT (SELECT sum(a) FROM mine), (SELECT group_concat(id || hpc_user || coalesce(footprint, '-')) FROM "
-    "job), (SELECT count(*) FROM jobtag), (SELECT count(*) FROM sqlite_master)";
+    "job), (SELECT count(*) FROM jobtag), (SELECT count(*) FROM sqlite_master WHERE name "
+    "NOT LIKE '%job_index%' AND name NOT LIKE 'fast%')";
 
 namespace {
 

@@ -72,6 +72,40 @@ void add_statistics(std::vector<Operation>& all) {
   add("SELECT * FROM job_page(NULL, '{}')");
 }
 
+#ifdef WARDEN_JOB_COLUMNS
+/// A columnar copy: made, used by every statistic, brought up to date, read, checked, renamed, removed.
+void add_columns(std::vector<Operation>& all) {
+  const std::string drop = "DROP TABLE IF EXISTS job_index; DROP TABLE IF EXISTS fast;";
+  const std::string make = "CREATE VIRTUAL TABLE job_index USING job_columns(source=job);";
+  const std::string touch = "UPDATE job SET duration = duration WHERE id < 3;";
+  const auto add = [&](const std::string& sql, const std::string& before) {
+    all.push_back({.sql = sql, .before = drop + before});
+  };
+  add(make + "DROP TABLE job_index", "");
+  for (const std::string filter :
+       {"NULL", R"('{"user":{"contains":"a"},"duration":{"from":10}}')",
+        R"('{"metricStats":[{"metricName":"cpu_load_avg","range":{"from":10,"to":25}}]}')"}) {
+    add("SELECT * FROM job_stats(" + filter + ", 'user') WHERE now = 10000 AND engine = 'columns'",
+        make + touch);
+    add("SELECT * FROM job_page(" + filter +
+            ", '[\"cpu_load_avg\",\"mem_bw_avg\"]') WHERE now = 10000 AND value > 0 AND engine = 'columns'",
+        make);
+    add("SELECT job_engine(" + filter + "), job_count(" + filter + ", NULL, 10000, 0, 'columns')",
+        make + touch);
+  }
+  add("INSERT INTO job_index(job_index) VALUES ('refresh')", make + touch);
+  add("INSERT INTO job_index(job_index) VALUES ('rebuild')", make);
+  add("INSERT INTO job_index(job_index) VALUES ('optimize')", make + touch);
+  add("INSERT INTO job_index(job_index) VALUES ('integrity-check')", make + touch);
+  add("INSERT INTO job_index(job_index) VALUES ('polish')", make);
+  add("SELECT * FROM job_index WHERE id > 2; SELECT job_state, count(*) FROM job_index GROUP BY 1",
+      make + touch);
+  add("ALTER TABLE job_index RENAME TO fast; DROP TABLE fast", make);
+  add(touch, make);
+  add("SELECT total_jobs FROM job_stats", "");  // without it again
+}
+#endif
+
 void add_jobs(std::vector<Operation>& all) {
   const auto add = [&](const std::string& sql) { all.push_back({sql}); };
   add("SELECT * FROM jobs WHERE now = 10000");
@@ -106,6 +140,9 @@ void add_jobs(std::vector<Operation>& all) {
 std::vector<Operation> job_operations() {
   std::vector<Operation> all;
   add_statistics(all);
+#ifdef WARDEN_JOB_COLUMNS
+  add_columns(all);
+#endif
   add_jobs(all);
   add_filters(all);
   return all;

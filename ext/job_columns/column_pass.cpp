@@ -1,0 +1,406 @@
+#include "column_pass.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace warden::columns {
+namespace {
+
+using jobs::Pass;
+
+/// Groups times users: 16 MB of bits. Beyond that the row pass is taken.
+constexpr std::size_t kMostPairs = std::size_t{1} << 27;
+/// How many entries a table has that codes are an index of: room_for_codes().
+constexpr std::size_t room_for(std::size_t codes) noexcept { return 2 * codes + 1; }
+
+constexpr Field field_of_number(Pass::Number which) noexcept {
+  return static_cast<Field>(static_cast<int>(Field::num_nodes) + static_cast<int>(which));
+}
+
+/// The sum of the numbers that the mask says. The largest of 1024 numbers of 31 bits fits.
+std::int64_t sum(const std::int32_t* numbers, const Mask& mask) noexcept {
+  std::int64_t total = 0;
+  for (std::size_t i = 0; i < kBlock; ++i) total += numbers[i] & -static_cast<std::int32_t>(mask[i]);
+  return total;
+}
+
+/// The sum of products. Numbers of regular jobs are below 2^24 and 2^28; whatever a stranger makes them, nothing but the
+/// sum is wrong.
+std::int64_t sum_products(const std::int32_t* a, const std::int32_t* b, const Mask& mask) noexcept {
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    total += static_cast<std::uint64_t>(static_cast<std::uint32_t>(a[i])) *
+             static_cast<std::uint32_t>(b[i] & -static_cast<std::int32_t>(mask[i]));
+  }
+  return static_cast<std::int64_t>(total);
+}
+
+std::size_t count(const Mask& mask) noexcept {
+  std::uint32_t met = 0;
+  for (const std::uint8_t row : mask) met += row;
+  return met;
+}
+
+}  // namespace
+
+std::string ColumnPass::refusal(Store& store, const Pass& pass, const Options& options,
+                                std::span<const std::string_view> metrics) {
+  const auto lacks = [&](Field field) { return !options.has(field); };
+  const auto without = [](std::string_view column) {
+    return "the columns don't have " + std::string(column) + " of the jobs";
+  };
+  if (pass.options_.now < 0 || pass.options_.now > kMostTime)
+    return "now is beyond what the columns reckon with";
+  if (pass.groups_) {
+    const auto field = field_of(pass.group_column_);
+    if (!field || lacks(*field) || !has_codes(*field)) return without(pass.group_column_);
+    if (pass.wanted_ && pass.wanted_->users && *field != Field::hpc_user &&
+        room_for(codes_in(store, *field)) * room_for(codes_in(store, Field::hpc_user)) > kMostPairs)
+      return "there are too many users and groups for the columns";
+  }
+  std::array<bool, kFields> needed{};
+  const auto need = [&](Field field) { needed[static_cast<std::size_t>(field)] = true; };
+  if (pass.wanted_ || pass.durations_)
+    for (const Field field : {Field::job_state, Field::start_time, Field::duration}) need(field);
+  if (pass.wanted_) {
+    const jobs::Wanted& wanted = *pass.wanted_;
+    if (wanted.nodes || wanted.node_seconds) need(Field::num_nodes);
+    if (wanted.cores || wanted.core_seconds) need(Field::num_hwthreads);
+    if (wanted.accs || wanted.acc_seconds) need(Field::num_acc);
+    if (wanted.users) need(Field::hpc_user);
+  }
+  for (const Pass::Number which : {Pass::nodes, Pass::cores, Pass::accs})
+    if (pass.numbers_[which]) need(field_of_number(which));
+  if (!pass.metrics_.empty()) need(Field::footprint);
+  for (std::size_t i = 0; i < kFields; ++i)
+    if (needed[i] && lacks(static_cast<Field>(i))) return without(kFieldSpecs[i].column);
+  for (const std::string_view key : pass.metric_keys_) {
+    if (!options.metrics.empty() && std::find(metrics.begin(), metrics.end(), key) == metrics.end())
+      return "the columns don't have the metric " + std::string(key);
+  }
+  return {};
+}
+
+ColumnPass::ColumnPass(Store& store, Pass& pass, const jobs::Filter& filter, const Options& options,
+                       std::span<const std::string_view> metrics)
+    : store_(store),
+      pass_(pass),
+      api_(store.self().api()),
+      predicates_(store, filter, options, metrics, pass.options_.now),
+      exact_(store.self()),
+      metrics_(vtab::Allocator<MetricCounts>(api_)),
+      changed_(vtab::Allocator<std::uint16_t>(api_)),
+      groups_(vtab::Allocator<Sums>(api_)),
+      users_(vtab::Allocator<std::uint8_t>(api_)),
+      pairs_(vtab::Allocator<std::uint64_t>(api_)) {
+  const auto need = [&](Field field) { needed_[static_cast<std::size_t>(field)] = true; };
+  if (pass.wanted_) {
+    const jobs::Wanted& wanted = *pass.wanted_;
+    const bool weighs = wanted.seconds || wanted.node_seconds || wanted.core_seconds || wanted.acc_seconds;
+    if (weighs || wanted.running_jobs || wanted.short_jobs) need(Field::job_state);
+    if (weighs || wanted.short_jobs) need(Field::duration);
+    if (wanted.nodes || wanted.node_seconds) need(Field::num_nodes);
+    if (wanted.cores || wanted.core_seconds) need(Field::num_hwthreads);
+    if (wanted.accs || wanted.acc_seconds) need(Field::num_acc);
+    if (pass.groups_) group_ = field_of(pass.group_column_);
+    if (wanted.users && group_ != Field::hpc_user) need(Field::hpc_user);
+    if (group_) need(*group_);
+  }
+  if (pass.durations_)
+    for (const Field field : {Field::job_state, Field::duration}) need(field);
+  for (const Pass::Number which : {Pass::nodes, Pass::cores, Pass::accs})
+    if (pass.numbers_[which]) need(field_of_number(which));
+  for (std::size_t i = 0; i < pass.metrics_.size(); ++i) {
+    const auto found = std::find(metrics.begin(), metrics.end(), pass.metric_keys_[i]);
+    // One that is no column has no job: as one of a number that no segment has.
+    const auto number = static_cast<std::int64_t>(kFirstMetric) + (found - metrics.begin());
+    metrics_.emplace_back(number, pass.metrics_[i], exact_, api_);
+  }
+}
+
+void ColumnPass::run(std::span<const std::int64_t> changed) {
+  if (!predicates_.possible()) return;
+  if (needs(Field::hpc_user)) {
+    user_codes_ = codes_in(store_, Field::hpc_user);
+    users_.assign(room_for(user_codes_), 0);
+  }
+  if (group_) {
+    group_codes_ = codes_in(store_, *group_);
+    groups_.resize(room_for(group_codes_));
+    if (user_codes_ != 0 && group_ != Field::hpc_user)
+      pairs_.assign(groups_.size() * users_.size() / 64 + 1, 0);
+  }
+  Segments segments(store_);
+  Mask mask;
+  while (segments.next()) {
+    if (!predicates_.may_meet(segments.zones())) continue;
+    open(segments);
+    find_changed(segments, changed);
+    for (std::size_t i = 0; i * kBlock < segments.jobs(); ++i) {
+      const std::size_t rows = std::min(kBlock, segments.jobs() - i * kBlock);
+      const std::size_t met = choose(i, rows, mask);
+      if (met != 0) add_block(i, mask, met, rows);
+    }
+  }
+  for (MetricCounts& metric : metrics_) metric.flush();
+  hand_over();
+}
+
+void ColumnPass::open(Segments& segments) {
+  predicates_.open(segments);
+  for (std::size_t i = 0; i < kFields; ++i) {
+    fields_[i].reset();
+    if (needed_[i]) fields_[i] = segments.integers(static_cast<Field>(i));
+  }
+  for (MetricCounts& metric : metrics_) metric.open(segments);
+  const auto check_codes = [&](Field field, std::size_t codes) {
+    room_for_codes(store_, segments.id(), field, column(field), codes);
+  };
+  if (needs(Field::hpc_user)) check_codes(Field::hpc_user, user_codes_);
+  if (group_) check_codes(*group_, group_codes_);
+  // When a job has started matters only where one may run.
+  if (needs(Field::job_state) && needs(Field::duration)) {
+    const std::int64_t running = predicates_.running();
+    if (running != 0 && column(Field::job_state).min() <= running &&
+        column(Field::job_state).max() >= running)
+      fields_[static_cast<std::size_t>(Field::start_time)] = segments.integers(Field::start_time);
+  }
+}
+
+void ColumnPass::find_changed(Segments& segments, std::span<const std::int64_t> changed) {
+  changed_.clear();
+  next_changed_ = 0;
+  const auto first = std::lower_bound(changed.begin(), changed.end(), segments.first());
+  const auto last = std::upper_bound(first, changed.end(), segments.last());
+  if (first == last) return;
+  const IntegerColumn ids = segments.integers(Field::id);
+  std::array<std::int64_t, kBlock> rows;
+  auto next = first;
+  for (std::size_t i = 0; i < ids.blocks() && next != last; ++i) {
+    const IntegerBlock block = ids.block(i);
+    if (block.max < *next) continue;
+    ids.values(i, rows.data());
+    for (std::size_t row = 0; row < block.rows && next != last; ++row) {
+      while (next != last && *next < rows[row]) ++next;
+      if (next != last && *next == rows[row])
+        changed_.push_back(static_cast<std::uint16_t>(i * kBlock + row));
+    }
+  }
+}
+
+std::size_t ColumnPass::choose(std::size_t i, std::size_t rows, Mask& mask) {
+  std::memset(mask.data(), 1, rows);
+  std::memset(mask.data() + rows, 0, kBlock - rows);
+  for (; next_changed_ < changed_.size() && changed_[next_changed_] < (i + 1) * kBlock; ++next_changed_)
+    mask[changed_[next_changed_] - i * kBlock] = 0;
+  return predicates_.apply(i, mask, exact_) ? count(mask) : 0;
+}
+
+void ColumnPass::add_block(std::size_t i, const Mask& mask, std::size_t met, std::size_t rows) {
+  if (needs(Field::duration) || needs(Field::job_state)) read_durations(i, rows);
+  if (pass_.durations_) add_durations(mask, rows);
+  for (const Pass::Number which : {Pass::nodes, Pass::cores, Pass::accs})
+    if (pass_.numbers_[which]) add_numbers(which, i, mask, rows);
+  for (MetricCounts& metric : metrics_) metric.add(i, mask, met, rows);
+  if (!pass_.wanted_) return;
+  if (needs(Field::num_nodes)) column(Field::num_nodes).values32(i, nodes_.data());
+  if (needs(Field::num_hwthreads)) column(Field::num_hwthreads).values32(i, cores_.data());
+  if (needs(Field::num_acc)) column(Field::num_acc).values32(i, accs_.data());
+  if (group_) {
+    add_groups(i, mask, rows);
+    return;
+  }
+  add_sums(mask, met, rows);
+  if (!needs(Field::hpc_user)) return;
+  Numbers codes;
+  column(Field::hpc_user).values32(i, codes.data());
+  for (std::size_t row = 0; row < rows; ++row) users_[static_cast<std::size_t>(codes[row])] |= mask[row];
+}
+
+void ColumnPass::read_durations(std::size_t i, std::size_t rows) {
+  if (needs(Field::duration)) {
+    column(Field::duration).values32(i, stored_.data());
+    seconds_ = stored_;
+  }
+  const std::int64_t running = predicates_.running();
+  any_runs_ = false;
+  if (!needs(Field::job_state) || running == 0) return;
+  const IntegerBlock states = column(Field::job_state).block(i);
+  if (states.min > running || states.max < running) return;
+  Numbers codes;
+  column(Field::job_state).values32(i, codes.data());
+  for (std::size_t row = 0; row < rows; ++row) runs_[row] = codes[row] == running ? 1 : 0;
+  any_runs_ = std::find(runs_.begin(), runs_.begin() + static_cast<std::ptrdiff_t>(rows), 1) !=
+              runs_.begin() + static_cast<std::ptrdiff_t>(rows);
+  if (!any_runs_ || !needs(Field::duration)) return;
+  column(Field::start_time).values(i, starts_.data());
+  for (std::size_t row = 0; row < rows; ++row)
+    if (runs_[row] != 0) seconds_[row] = 0;
+}
+
+void ColumnPass::add_running(Sums& sums, std::size_t row) {
+  ++sums.running_jobs;
+  if (!needs(Field::duration)) return;
+  const std::int64_t seconds = pass_.options_.now - starts_[row];
+  const jobs::Wanted& wanted = *pass_.wanted_;
+  if (wanted.seconds) check(sums.seconds, seconds, "total_walltime_hours");
+  if (wanted.node_seconds) pass_.add_product(sums.node_seconds, nodes_[row], seconds, "total_node_hours");
+  if (wanted.core_seconds) pass_.add_product(sums.core_seconds, cores_[row], seconds, "total_core_hours");
+  if (wanted.acc_seconds) pass_.add_product(sums.acc_seconds, accs_[row], seconds, "total_acc_hours");
+  if (wanted.short_jobs) {
+    // Its stored duration was counted, or not, as one of a job that has ended.
+    const std::int64_t judged = pass_.options_.parity ? stored_[row] : seconds;
+    if (judged < pass_.options_.short_seconds) ++sums.short_jobs;
+  }
+}
+
+void ColumnPass::add_sums(const Mask& mask, std::size_t met, std::size_t rows) {
+  const jobs::Wanted& wanted = *pass_.wanted_;
+  all_.jobs += static_cast<std::int64_t>(met);
+  if (wanted.nodes) check(all_.nodes, sum(nodes_.data(), mask), "total_nodes");
+  if (wanted.cores) check(all_.cores, sum(cores_.data(), mask), "total_cores");
+  if (wanted.accs) check(all_.accs, sum(accs_.data(), mask), "total_accs");
+  if (wanted.seconds) check(all_.seconds, sum(seconds_.data(), mask), "total_walltime_hours");
+  if (wanted.node_seconds)
+    check(all_.node_seconds, sum_products(nodes_.data(), seconds_.data(), mask), "total_node_hours");
+  if (wanted.core_seconds)
+    check(all_.core_seconds, sum_products(cores_.data(), seconds_.data(), mask), "total_core_hours");
+  if (wanted.acc_seconds)
+    check(all_.acc_seconds, sum_products(accs_.data(), seconds_.data(), mask), "total_acc_hours");
+  if (wanted.short_jobs) {
+    const auto below =
+        static_cast<std::int32_t>(std::min<std::int64_t>(pass_.options_.short_seconds, INT32_MAX));
+    std::uint32_t short_jobs = 0;
+    for (std::size_t row = 0; row < kBlock; ++row)
+      short_jobs += static_cast<std::uint32_t>(mask[row] & static_cast<std::uint8_t>(stored_[row] < below));
+    all_.short_jobs += short_jobs;
+  }
+  if (!any_runs_) return;
+  for (std::size_t row = 0; row < rows; ++row) {
+    if ((mask[row] & runs_[row]) == 0) continue;
+    if (wanted.short_jobs && stored_[row] < pass_.options_.short_seconds) --all_.short_jobs;
+    add_running(all_, row);
+  }
+}
+
+void ColumnPass::add_groups(std::size_t i, const Mask& mask, std::size_t rows) {
+  const jobs::Wanted& wanted = *pass_.wanted_;
+  Numbers codes;
+  column(*group_).values32(i, codes.data());
+  const bool weighs = needs(Field::duration);
+  const bool has_nodes = needs(Field::num_nodes);
+  const bool has_cores = needs(Field::num_hwthreads);
+  const bool has_accs = needs(Field::num_acc);
+  for (std::size_t row = 0; row < rows; ++row) {
+    if (mask[row] == 0) continue;
+    Sums& sums = groups_[static_cast<std::size_t>(codes[row])];
+    ++sums.jobs;
+    const std::int64_t seconds = weighs ? seconds_[row] : 0;
+    sums.seconds += seconds;
+    if (has_nodes) {
+      sums.nodes += nodes_[row];
+      sums.node_seconds += nodes_[row] * seconds;
+    }
+    if (has_cores) {
+      sums.cores += cores_[row];
+      sums.core_seconds += cores_[row] * seconds;
+    }
+    if (has_accs) {
+      sums.accs += accs_[row];
+      sums.acc_seconds += accs_[row] * seconds;
+    }
+    if (any_runs_ && runs_[row] != 0) {
+      add_running(sums, row);
+    } else if (weighs && stored_[row] < pass_.options_.short_seconds) {
+      ++sums.short_jobs;
+    }
+  }
+  if (pairs_.empty()) return;
+  Numbers users;
+  column(Field::hpc_user).values32(i, users.data());
+  (void)wanted;
+  for (std::size_t row = 0; row < rows; ++row) {
+    if (mask[row] == 0) continue;
+    const std::size_t pair =
+        static_cast<std::size_t>(codes[row]) * users_.size() + static_cast<std::size_t>(users[row]);
+    pairs_[pair / 64] |= std::uint64_t{1} << pair % 64;
+  }
+}
+
+void ColumnPass::add_durations(const Mask& mask, std::size_t rows) {
+  jobs::DurationHistogram& histogram = *pass_.durations_;
+  for (std::size_t row = 0; row < rows; ++row) {
+    if (mask[row] == 0) continue;
+    histogram.add(any_runs_ && runs_[row] != 0 ? pass_.options_.now - starts_[row] : stored_[row]);
+  }
+}
+
+void ColumnPass::add_numbers(Pass::Number which, std::size_t i, const Mask& mask, std::size_t rows) {
+  jobs::NumberHistogram& histogram = *pass_.numbers_[which];
+  Numbers numbers;
+  std::array<std::uint8_t, kBlock> is_null;
+  column(field_of_number(which)).values32(i, numbers.data(), is_null.data());
+  for (std::size_t row = 0; row < rows; ++row) {
+    if (mask[row] == 0) continue;
+    if (is_null[row] != 0) {
+      ++histogram.unknown;
+    } else {
+      histogram.counts.add(numbers[row]);
+    }
+  }
+}
+
+template <class F>
+void ColumnPass::each_text(Field field, F&& f) {
+  Statement texts(store_.self(), store_.empty() << "SELECT code, value FROM " << store_.table("value")
+                                                << " WHERE \"column\" = ?1 ORDER BY code");
+  texts.bind(1, static_cast<std::int64_t>(field));
+  while (texts.step()) f(static_cast<std::size_t>(texts.integer(0)), texts.raw_value(1));
+}
+
+void ColumnPass::add_to_totals(jobs::Totals& totals, const Sums& sums) const {
+  totals.jobs += sums.jobs;
+  totals.running_jobs += sums.running_jobs;
+  totals.short_jobs += sums.short_jobs;
+  check(totals.seconds, sums.seconds, "total_walltime_hours");
+  check(totals.nodes, sums.nodes, "total_nodes");
+  check(totals.node_seconds, sums.node_seconds, "total_node_hours");
+  check(totals.cores, sums.cores, "total_cores");
+  check(totals.core_seconds, sums.core_seconds, "total_core_hours");
+  check(totals.accs, sums.accs, "total_accs");
+  check(totals.acc_seconds, sums.acc_seconds, "total_acc_hours");
+}
+
+void ColumnPass::hand_over() {
+  if (!pass_.wanted_) return;
+  if (!group_) {
+    add_to_totals(pass_.all_.totals, all_);
+    if (needs(Field::hpc_user)) {
+      each_text(Field::hpc_user, [&](std::size_t code, sqlite3_value* text) {
+        if (code < users_.size() && users_[code] != 0) pass_.users_->at(vtab::value(api_, text).as_text());
+      });
+    }
+    return;
+  }
+  const auto take = [&](std::size_t code, std::string_view key) {
+    if (code >= groups_.size() || groups_[code].jobs == 0) return;
+    auto& entry = pass_.groups_->at(key);
+    add_to_totals(entry.value.totals, groups_[code]);
+    if (group_ == Field::hpc_user && pass_.wanted_->users) entry.value.totals.users = code == 0 ? 0 : 1;
+    if (pairs_.empty()) return;
+    each_text(Field::hpc_user, [&](std::size_t user, sqlite3_value* text) {
+      const std::size_t pair = code * users_.size() + user;
+      if (user >= users_.size() || (pairs_[pair / 64] >> pair % 64 & 1) == 0) return;
+      const std::uint32_t number = pass_.users_->at(vtab::value(api_, text).as_text()).number;
+      if (pass_.users_of_groups_->add(entry.number, number)) ++entry.value.totals.users;
+    });
+  };
+  vtab::string key{vtab::Allocator<char>(api_)};
+  key.assign("0");  // how GroupKey encodes NULL
+  take(0, key);
+  each_text(*group_, [&](std::size_t code, sqlite3_value* text) {
+    take(code, jobs::GroupKey::encode(vtab::value(api_, text), key));
+  });
+}
+
+}  // namespace warden::columns

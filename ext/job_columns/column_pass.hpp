@@ -1,0 +1,82 @@
+// What a Pass counts, counted over segments: the same sums and bins, a block of 1024 jobs at a time.
+#pragma once
+
+#include "metric_counts.hpp"
+#include "pass.hpp"
+#include "predicates.hpp"
+
+namespace warden::columns {
+
+/// One run over all segments, for one pass. One thread; not moved.
+class ColumnPass {
+ public:
+  /// Why the pass can't be made over columns; empty where it can.
+  static std::string refusal(Store& store, const jobs::Pass& pass, const Options& options,
+                             std::span<const std::string_view> metrics);
+
+  ColumnPass(Store& store, jobs::Pass& pass, const jobs::Filter& filter, const Options& options,
+             std::span<const std::string_view> metrics);
+  ColumnPass(const ColumnPass&) = delete;
+  ColumnPass& operator=(const ColumnPass&) = delete;
+
+  /// Counts all jobs of segments but those in `changed`, which rises. Throws vtab::error, std::bad_alloc.
+  void run(std::span<const std::int64_t> changed);
+
+ private:
+  /// Sums of a group, or of all.
+  struct Sums {
+    std::int64_t jobs = 0, running_jobs = 0, short_jobs = 0;
+    std::int64_t seconds = 0, nodes = 0, node_seconds = 0, cores = 0, core_seconds = 0, accs = 0,
+                 acc_seconds = 0;
+  };
+  using Numbers = std::array<std::int32_t, kBlock>;
+
+  void open(Segments& segments);
+  void find_changed(Segments& segments, std::span<const std::int64_t> changed);
+  /// The rows of block `i` that are meant, and how many.
+  std::size_t choose(std::size_t i, std::size_t rows, Mask& mask);
+  void add_block(std::size_t i, const Mask& mask, std::size_t met, std::size_t rows);
+  void read_durations(std::size_t i, std::size_t rows);
+  void add_sums(const Mask& mask, std::size_t met, std::size_t rows);
+  void add_groups(std::size_t i, const Mask& mask, std::size_t rows);
+  void add_running(Sums& sums, std::size_t row);
+  void add_durations(const Mask& mask, std::size_t rows);
+  void add_numbers(jobs::Pass::Number which, std::size_t i, const Mask& mask, std::size_t rows);
+  void hand_over();
+  void add_to_totals(jobs::Totals& totals, const Sums& sums) const;
+
+  bool needs(Field field) const noexcept { return needed_[static_cast<std::size_t>(field)]; }
+  const IntegerColumn& column(Field field) const { return *fields_[static_cast<std::size_t>(field)]; }
+  void check(std::int64_t& sum, std::int64_t amount, std::string_view what) const {
+    pass_.add_to(sum, amount, what);
+  }
+  template <class F>
+  void each_text(Field field, F&& f);
+
+  Store& store_;
+  jobs::Pass& pass_;
+  const vtab::Api* api_;
+  Predicates predicates_;
+  ExactValues exact_;
+  std::optional<Field> group_;
+  std::array<bool, kFields> needed_{};
+  std::array<std::optional<IntegerColumn>, kFields> fields_;
+  vtab::vector<MetricCounts> metrics_;
+  vtab::vector<std::uint16_t> changed_;  // rows of the segment that are not meant, rising
+  std::size_t next_changed_ = 0;
+
+  // Of the block at hand: effective durations, and what is stored. Of a job that runs seconds_ is 0; runs_ marks it.
+  Numbers seconds_, stored_, nodes_, cores_, accs_;
+  std::array<std::uint8_t, kBlock> runs_;
+  std::array<std::int64_t, kBlock> starts_;
+  bool any_runs_ = false;
+
+  Sums all_;
+  vtab::vector<Sums> groups_;          // by code
+  vtab::vector<std::uint8_t> users_;   // by code: seen
+  vtab::vector<std::uint64_t> pairs_;  // a bit for each group and user
+  std::size_t group_codes_ = 0;
+  std::size_t user_codes_ = 0;
+};
+
+}  // namespace warden::columns

@@ -1,0 +1,110 @@
+#include "engine.hpp"
+
+#include <algorithm>
+
+namespace warden::columns {
+namespace {
+
+vtab::string quoted(ext::SqliteConnection& self, std::string_view name) {
+  vtab::string text{vtab::Allocator<char>(self.api())};
+  jobs::append_identifier(text, name);
+  return text;
+}
+
+}  // namespace
+
+Engine::Engine(ext::SqliteConnection& self, const jobs::Source& source)
+    : self_(self), metrics_(vtab::Allocator<std::string_view>(self.api())) {
+  const vtab::string nothing{vtab::Allocator<char>(self.api())};
+  // Where SQLite finds a table whose schema isn't named.
+  vtab::vector<vtab::string> schemas{vtab::Allocator<vtab::string>(self.api())};
+  if (!source.schema_name().empty()) {
+    schemas.emplace_back(source.schema_name(), nothing.get_allocator());
+  } else {
+    schemas.emplace_back("temp", nothing.get_allocator());
+    Statement list(self, "SELECT name FROM pragma_database_list WHERE name <> 'temp' ORDER BY seq");
+    while (list.step()) schemas.emplace_back(list.text(0), nothing.get_allocator());
+  }
+  for (const vtab::string& schema : schemas) {
+    const std::string_view tables =
+        self.api()->stricmp(schema.c_str(), "temp") == 0 ? ".sqlite_temp_schema" : ".sqlite_schema";
+    Statement found;
+    if (!Statement::if_there(self,
+                             vtab::string(nothing)
+                                 << "SELECT name FROM " << quoted(self, schema) << tables
+                                 << " WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')",
+                             found))
+      continue;
+    found.bind(1, source.table_name());
+    if (!found.step()) continue;
+    const vtab::string name(found.text(0), nothing.get_allocator());
+    found = Statement();
+    Statement all;
+    if (!Statement::if_there(self,
+                             vtab::string(nothing)
+                                 << "SELECT name FROM " << quoted(self, schema) << tables
+                                 << " WHERE type = 'table' AND sql LIKE 'create virtual table%job_columns%'",
+                             all))
+      return;
+    while (all.step()) {
+      if (try_table(schema, all.text(0), name)) return;
+    }
+    return;
+  }
+}
+
+bool Engine::try_table(std::string_view schema, std::string_view name, std::string_view source) {
+  Store store(self_, schema, name);
+  Statement snapshot;
+  if (!Statement::if_there(
+          self_, store.empty() << "SELECT value FROM " << store.table("config") << " WHERE key = 'source'",
+          snapshot) ||
+      !snapshot.step())
+    return false;
+  const vtab::string of(snapshot.text(0), vtab::Allocator<char>(self_.api()));
+  if (self_.api()->stricmp(of.c_str(), std::string(source).c_str()) != 0) return false;
+  Options options = store.options();
+  if (const std::string trouble = store.trouble(options); !trouble.empty()) {
+    none_ = "job_columns table \"" + std::string(name) + "\": " + trouble;
+    return false;
+  }
+  store_.emplace(self_, schema, name);
+  options_.emplace(std::move(options));
+  snapshot_ = std::move(snapshot);
+  names_.emplace(vtab::Allocator<vtab::string>(self_.api()));
+  Statement metrics(self_, store.empty() << "SELECT value FROM " << store.table("value")
+                                         << " WHERE \"column\" = " << kNamesOfMetrics << " ORDER BY code");
+  while (metrics.step()) names_->emplace_back(metrics.text(0), vtab::Allocator<char>(self_.api()));
+  for (const vtab::string& each : *names_) metrics_.push_back(each);
+  return true;
+}
+
+std::string Engine::refusal(const jobs::Filter& filter, const jobs::Pass* pass) {
+  if (!store_) return none_;
+  if (!filter.joins().empty()) return "a job counts once for each of its tags";
+  if (std::string why = Predicates::refusal(filter, *options_, metrics_); !why.empty()) return why;
+  return pass == nullptr ? std::string() : ColumnPass::refusal(*store_, *pass, *options_, metrics_);
+}
+
+void Engine::run(jobs::Pass& pass, const jobs::Filter& filter) {
+  vtab::vector<std::int64_t> changed{vtab::Allocator<std::int64_t>(self_.api())};
+  {
+    Statement delta(self_, store_->empty() << "SELECT id FROM " << store_->table("delta") << " ORDER BY id");
+    while (delta.step()) changed.push_back(delta.integer(0));
+  }
+  ColumnPass(*store_, pass, filter, *options_, metrics_).run(changed);
+}
+
+vtab::string Engine::left_for_rows() {
+  vtab::string condition = store_->empty();
+  for (const std::string_view table : {"delta", "odd"}) {
+    Statement any(self_, store_->empty() << "SELECT 1 FROM " << store_->table(table) << " LIMIT 1");
+    if (!any.step()) continue;
+    condition << (condition.empty() ? "job.rowid IN (SELECT id FROM " : " UNION SELECT id FROM ")
+              << store_->table(table);
+  }
+  if (!condition.empty()) condition << ")";
+  return condition;
+}
+
+}  // namespace warden::columns

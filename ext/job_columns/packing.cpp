@@ -1,0 +1,67 @@
+#include "packing.hpp"
+
+#include <array>
+#include <cassert>
+#include <cstring>
+
+#include "bytes.hpp"
+
+namespace warden::columns {
+namespace {
+
+constexpr unsigned kLanes = 32;
+constexpr unsigned kRows = kBlock / kLanes;
+constexpr unsigned kWordBits = 32;
+constexpr std::size_t kWord = sizeof(std::uint32_t);
+constexpr std::size_t kWordOfAllLanes = kLanes * kWord;
+
+}  // namespace
+
+void pack(const std::uint32_t* __restrict values, unsigned width, std::byte* __restrict words) noexcept {
+  assert(width <= kMostWidth);
+  for (unsigned row = 0; width != 0 && row < kRows; ++row) {
+    const unsigned bit = row * width;
+    const unsigned shift = bit % kWordBits;
+    const std::uint32_t* __restrict value = values + row * kLanes;
+    std::byte* __restrict word = words + bit / kWordBits * kWordOfAllLanes;
+    // The first bits of a word are those that the row before had left, or this row's.
+    if (shift == 0) {
+      for (unsigned lane = 0; lane < kLanes; ++lane) store(word + lane * kWord, value[lane]);
+      continue;
+    }
+    for (unsigned lane = 0; lane < kLanes; ++lane)
+      store(word + lane * kWord, load<std::uint32_t>(word + lane * kWord) | value[lane] << shift);
+    if (shift + width > kWordBits) {
+      std::byte* __restrict next = word + kWordOfAllLanes;
+      for (unsigned lane = 0; lane < kLanes; ++lane)
+        store(next + lane * kWord, value[lane] >> (kWordBits - shift));
+    }
+  }
+}
+
+void unpack(const std::byte* __restrict words, unsigned width, std::uint32_t* __restrict values) noexcept {
+  assert(width <= kMostWidth);
+  if (width == 0) {
+    std::memset(values, 0, kBlock * sizeof(*values));
+    return;
+  }
+  const std::uint32_t mask = 0xFFFF'FFFFU >> (kWordBits - width);
+  for (unsigned row = 0; row < kRows; ++row) {
+    const unsigned bit = row * width;
+    const unsigned shift = bit % kWordBits;
+    const std::byte* __restrict word = words + bit / kWordBits * kWordOfAllLanes;
+    std::uint32_t* __restrict value = values + row * kLanes;
+    if (shift + width <= kWordBits) {
+      for (unsigned lane = 0; lane < kLanes; ++lane)
+        value[lane] = load<std::uint32_t>(word + lane * kWord) >> shift & mask;
+    } else {
+      const std::byte* __restrict next = word + kWordOfAllLanes;
+      for (unsigned lane = 0; lane < kLanes; ++lane)
+        value[lane] = (load<std::uint32_t>(word + lane * kWord) >> shift |
+                       load<std::uint32_t>(next + lane * kWord) << (kWordBits - shift)) &
+                      mask;
+    }
+  }
+}
+
+}  // namespace warden::columns
