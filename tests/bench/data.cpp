@@ -19,7 +19,7 @@ constexpr std::int64_t kJobsBytes = 1'200'000'000;
 constexpr std::int64_t kIndexedJobsBytes = 2'500'000'000;
 constexpr std::int64_t kJobsMemory = 4'000'000'000;
 /// With what DuckDB makes of them.
-constexpr std::int64_t kBytesOfJob = 1600;
+constexpr std::int64_t kBytesOfJob = 1200;
 
 Database made(const std::string& path) {
   Database database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
