@@ -32,7 +32,7 @@ constexpr double kMemory = 64e6;
 constexpr double kBytesOfJob = 24;
 constexpr double kBuiltASecond = 200'000;
 
-constexpr int kRounds = 3;
+constexpr int kRounds = 5;
 constexpr int kFullRounds = 1;  // of 20 GB of rows
 /// In each round a fast one runs so often, after a first time that does not count.
 constexpr int kRepetitions = 5;
