@@ -28,6 +28,16 @@ class Data {
   const std::string& jobs();
   /// The same with all 54 indexes of cc-backend, and analysed: 2.1 GB. Made in minutes.
   const std::string& indexed_jobs();
+  /// So many jobs, for the columns of jobs, which may write to the file. It takes the place of the one before.
+  const std::string& jobs(std::int64_t count);
+  /// How many jobs the columns are measured with: `jobs`, and if `full` then 20 000 000. Fewer than 1 000 000 are for trying
+  /// the benchmarks out: then nobody has more.
+  struct Scale {
+    std::int64_t jobs = 2'000'000;
+    bool full = false;
+  };
+  Scale scale;
+
   /// A path in the temporary directory.
   std::string file(std::string_view name) const { return directory_ + "/" + std::string(name); }
   /// Removes everything; also for a signal's thread.
@@ -42,6 +52,7 @@ class Data {
   std::string shop_;
   std::string jobs_;
   std::string indexed_jobs_;
+  std::string counted_jobs_;
 };
 
 inline constexpr std::int64_t kBudgetBytes = 256'000'000;
@@ -89,6 +100,7 @@ extern const Benchmark kJobFilters;
 extern const Benchmark kJobPlans;
 extern const Benchmark kJobMemory;
 extern const Benchmark kJobCancels;
+extern const Benchmark kColumns;
 
 /// Runs a benchmark's child to its end; its numbers.
 Numbers measure(const Benchmark& benchmark, const Parameters& given);

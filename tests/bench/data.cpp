@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -17,6 +18,8 @@ constexpr std::int64_t kNeededBytes = 1'000'000'000;
 constexpr std::int64_t kJobsBytes = 1'200'000'000;
 constexpr std::int64_t kIndexedJobsBytes = 2'500'000'000;
 constexpr std::int64_t kJobsMemory = 4'000'000'000;
+/// With what DuckDB makes of them.
+constexpr std::int64_t kBytesOfJob = 1200;
 
 Database made(const std::string& path) {
   Database database(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
@@ -78,8 +81,20 @@ const std::string& Data::jobs() {
   std::string path = file("jobs.db");
   Database database = made(path);
   database.run("PRAGMA cache_size=-200000");
-  make_jobs(database, kRows);
+  make_jobs(database, std::min(kRows, scale.jobs));
   return jobs_ = std::move(path);
+}
+
+const std::string& Data::jobs(std::int64_t count) {
+  if (!counted_jobs_.empty()) std::filesystem::remove(counted_jobs_);
+  counted_jobs_.clear();
+  if (available_bytes() < kJobsMemory) throw Skip("less than 4 GB of memory are free");
+  need_space(count * kBytesOfJob);
+  std::string path = file("column_jobs.db");
+  Database database = made(path);
+  database.run("PRAGMA cache_size=-200000");
+  make_jobs(database, count);
+  return counted_jobs_ = std::move(path);
 }
 
 const std::string& Data::indexed_jobs() {
