@@ -284,7 +284,6 @@ void ColumnPass::add_sums(const Mask& mask, std::size_t met, std::size_t rows) {
 }
 
 void ColumnPass::add_groups(std::size_t i, const Mask& mask, std::size_t rows) {
-  const jobs::Wanted& wanted = *pass_.wanted_;
   Numbers codes;
   column(*group_).values32(i, codes.data());
   const bool weighs = needs(Field::duration);
@@ -318,7 +317,6 @@ void ColumnPass::add_groups(std::size_t i, const Mask& mask, std::size_t rows) {
   if (pairs_.empty()) return;
   Numbers users;
   column(Field::hpc_user).values32(i, users.data());
-  (void)wanted;
   for (std::size_t row = 0; row < rows; ++row) {
     if (mask[row] == 0) continue;
     const std::size_t pair =

@@ -18,8 +18,6 @@ double real_of(std::uint64_t bits) noexcept {
   return number;
 }
 
-bool is_near(double v, double bound) noexcept { return std::fabs(v - bound) <= 1e-12 * std::fabs(bound); }
-
 /// mask[i] &= least <= offsets[i] <= most, as a loop of vectors.
 void keep_between(const std::uint32_t* offsets, std::uint32_t least, std::uint32_t most,
                   Mask& mask) noexcept {
@@ -135,7 +133,6 @@ Predicates::Predicates(Store& store, const jobs::Filter& filter, const Options& 
     }
   }
   if (!filter.footprint().empty()) {
-    wants_footprint_ = true;
     numbers_.push_back({Field::footprint, 1, 1});
     need(Field::footprint);
   }

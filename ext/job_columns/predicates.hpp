@@ -2,9 +2,13 @@
 #pragma once
 
 #include "filter.hpp"
+#include "footprint.hpp"
 #include "segments.hpp"
 
 namespace warden::columns {
+
+using jobs::is_near;
+using jobs::is_rounded;
 
 /// Which rows of a block are meant: 1 or 0 for each. Beyond the rows of the block all are 0.
 using Mask = std::array<std::uint8_t, kBlock>;
@@ -24,12 +28,6 @@ class ExactValues {
   double last_ = 0;
   double converted_ = 0;
 };
-
-/// True where SQLite's conversion of the decimal digits of `value` may differ from it in the last bit (footprint.cpp).
-inline bool is_rounded(double value) noexcept {
-  return !(value > -4503599627370496.0 && value < 4503599627370496.0 &&
-           value == static_cast<double>(static_cast<std::int64_t>(value)));
-}
 
 /// All conditions of one filter. One thread.
 class Predicates {
@@ -79,7 +77,6 @@ class Predicates {
   Store& store_;
   std::int64_t now_;
   bool possible_ = true;
-  bool wants_footprint_ = false;
   std::uint32_t running_ = 0;  // the code of the state, 0 where no job is in it
   vtab::vector<Numbers> numbers_;
   vtab::vector<Codes> codes_;

@@ -50,9 +50,7 @@ struct Reader : TextCursor {
     }
     const double magnitude = static_cast<double>(digits) / kPowersOfTen[static_cast<std::size_t>(decimals)];
     value.kind = FootprintValue::Kind::number;
-    // Trailing zeros of a quotient don't matter: 35.000 is 35.
-    value.exact = decimals == 0 || (magnitude < 4503599627370496.0 &&
-                                    magnitude == static_cast<double>(static_cast<std::int64_t>(magnitude)));
+    value.exact = !is_rounded(magnitude);  // zeros after the point don't matter: 35.000 is 35
     value.number = negative ? -magnitude : magnitude;
     return true;
   }

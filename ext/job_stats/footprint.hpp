@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -12,6 +13,17 @@
 #include "memory.hpp"
 
 namespace warden::jobs {
+
+/// True where decimal digits had to be rounded to make this double of them: where it isn't whole. SQLite's own conversion may
+/// then differ in the last bit. (Whole numbers of up to 15 digits are exact.)
+inline bool is_rounded(double v) noexcept {
+  return !(v > -4503599627370496.0 && v < 4503599627370496.0 &&
+           v == static_cast<double>(static_cast<std::int64_t>(v)));
+}
+/// How near a bound the last bit of a value can decide: far more than that bit.
+inline bool is_near(double v, double bound) noexcept {
+  return std::fabs(v - bound) <= 1e-12 * std::fabs(bound);
+}
 
 /// What a footprint has under one key.
 struct FootprintValue {

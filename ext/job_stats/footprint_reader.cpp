@@ -1,16 +1,8 @@
 #include "footprint_reader.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 namespace warden::jobs {
-namespace {
-
-/// How near a bound the last bit of a value can decide: far more than that bit.
-bool is_near(double v, double bound) noexcept { return std::fabs(v - bound) <= 1e-12 * std::fabs(bound); }
-
-}  // namespace
-
 FootprintReader::FootprintReader(ext::SqliteConnection& self, vtab::vector<std::string_view> keys)
     : self_(self),
       keys_(std::move(keys)),

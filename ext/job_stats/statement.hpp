@@ -81,7 +81,6 @@ class Statement {
   void bind(int position, std::string_view text) {
     check(api()->bind_text64(statement_, position, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8));
   }
-  void bind_null(int position) { check(api()->bind_null(statement_, position)); }
   /// The bytes must live until the statement is reset or bound anew.
   void bind_blob(int position, std::span<const std::byte> bytes) {
     check(api()->bind_blob64(statement_, position, bytes.data(), bytes.size(), SQLITE_STATIC));
