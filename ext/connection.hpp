@@ -119,6 +119,7 @@ class SqliteConnection final : public Connection {
   void record_applied(bool done) noexcept;
   void find_shared_caches() noexcept;
   void note_lost() noexcept;
+  void note_shared() noexcept;
   bool may_be_entered() noexcept;
   bool has_busy_statement() noexcept;
   bool copies_pages() noexcept;

@@ -41,7 +41,7 @@ void SqliteConnection::heed(const char* sql) noexcept {
   // bound can't be seen here, so it counts as one.
   if (begins_with(sql, "ATTACH") && (host_.shares_caches() || ::strcasestr(sql, "cache=shared") != nullptr ||
                                      ::strpbrk(sql, "?@$") != nullptr || ::strstr(sql, " :") != nullptr)) {
-    shared_cache_.store(true);
+    note_shared();
     host_.note_shared_cache();
   }
 }
@@ -182,6 +182,11 @@ void SqliteConnection::note_lost() noexcept {
   blind_.store(true, std::memory_order_relaxed);
 }
 
+void SqliteConnection::note_shared() noexcept {
+  shared_cache_.store(true);
+  figures.forget();  // nobody measures it any more
+}
+
 bool SqliteConnection::may_be_entered() noexcept {
   // For who has its mutex. It may have attached a shared cache just before; and where for some time no hook told of that, one
   // that has attached anything counts as one that has, if caches are shared in this process. (Older ones don't tell.)
@@ -209,10 +214,9 @@ void SqliteConnection::find_shared_caches() noexcept {
       const std::int64_t other = host_.note_file(object, id);
       if (other < 0) found.pop_back();
       if (other == 0) continue;
-      shared_cache_.store(true);
+      note_shared();
       if (const auto connection = Warden::instance().registry.find(other)) {
-        if (auto* sharing = dynamic_cast<SqliteConnection*>(connection.get()))
-          sharing->shared_cache_.store(true);
+        if (auto* sharing = dynamic_cast<SqliteConnection*>(connection.get())) sharing->note_shared();
       }
     }
     for (const void* object : file_objects_) {
@@ -220,7 +224,7 @@ void SqliteConnection::find_shared_caches() noexcept {
     }
     file_objects_.swap(found);
   } catch (const std::bad_alloc&) {
-    shared_cache_.store(true);  // as long as it is not known
+    note_shared();  // as long as it is not known
   }
 }
 

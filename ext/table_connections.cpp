@@ -114,12 +114,15 @@ struct ConnectionsTable : OwnTable {
     if (now.timeout_ns != 0) r.deadline_ms = now.timeout_ns / 1'000'000;
     r.in_transaction = now.in_transaction;
     r.idle_ms = c.idle_ms(now_ns);
-    r.cache_bytes = known(c.figures.cache_bytes);
-    r.schema_bytes = known(c.figures.schema_bytes);
-    r.statement_bytes = known(c.figures.statement_bytes);
-    r.cache_hits = known(c.figures.cache_hits);
-    r.cache_misses = known(c.figures.cache_misses);
-    r.cache_spills = known(c.figures.cache_spills);
+    const auto measured = [shared = c.shares_cache()](std::int64_t figure) {
+      return shared ? std::nullopt : known(figure);
+    };
+    r.cache_bytes = measured(c.figures.cache_bytes);
+    r.schema_bytes = measured(c.figures.schema_bytes);
+    r.statement_bytes = measured(c.figures.statement_bytes);
+    r.cache_hits = measured(c.figures.cache_hits);
+    r.cache_misses = measured(c.figures.cache_misses);
+    r.cache_spills = measured(c.figures.cache_spills);
     if (const std::int64_t at = c.figures.sampled_ns.load(); at != 0)
       r.sampled_ago_ms = std::max<std::int64_t>(0, ago_ms(at));
     r.serialized = c.serialized();

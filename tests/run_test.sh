@@ -92,14 +92,13 @@ programs_of() {
 readonly kAggressive=(WARDEN_SAMPLE_INTERVAL_MS=1 WARDEN_IDLE_GRACE_MS=0 WARDEN_IDLE_KEEP=0 WARDEN_IDLE_RELEASE_MS=1
   WARDEN_TRIM=always WARDEN_TRIM_INTERVAL_MS=1)
 
-# Two lanes run side by side: programs that have threads and wait, and programs that compute.
+# Three lanes run side by side: programs that have threads, programs that compute, and one that mostly waits.
 lane_of_threads() {
   local dir=$2/tests
   tests_passed=0 tests_failed=0
   counted "the core" "$dir"/warden_unit --color_output=no
   counted "the extension in a host" "$dir"/warden_host_tests --color_output=no
   counted "threads against each other" "$dir"/races/warden_race_tests --color_output=no
-  counted "resources gone" "$dir"/resources/warden_resource_tests --color_output=no
   # And for balance one that computes.
   if [[ $1 != tsan ]] && runs_all "$1"; then
     counted "a host with and without" "$dir"/transparency/warden_transparency_tests --color_output=no
@@ -127,6 +126,12 @@ lane_of_one_thread() {
   echo "lane $tests_passed $tests_failed"
 }
 
+lane_that_waits() {
+  tests_passed=0 tests_failed=0
+  counted "resources gone" "$2"/tests/resources/warden_resource_tests --color_output=no
+  echo "lane $tests_passed $tests_failed"
+}
+
 # Shows what a lane printed, and adds its numbers up. A lane that broke off is a failure.
 add_lane() {
   local passed failed
@@ -138,16 +143,15 @@ add_lane() {
 
 # The programs of a preset, in its directory.
 run_lanes() {
-  local results lanes=()
+  local results lane lanes=()
   say "Testing ($1)"
   results=$(mktemp -d)
-  (lane_of_threads "$@") >"$results/threads" 2>&1 &
-  lanes+=($!)
-  (lane_of_one_thread "$@") >"$results/one" 2>&1 &
-  lanes+=($!)
+  for lane in lane_of_threads lane_of_one_thread lane_that_waits; do
+    ("$lane" "$@") >"$results/$lane" 2>&1 &
+    lanes+=($!)
+  done
   wait "${lanes[@]}" || true
-  add_lane "$results/threads"
-  add_lane "$results/one"
+  for lane in "$results"/*; do add_lane "$lane"; done
   rm -rf "$results"
 }
 

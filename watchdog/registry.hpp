@@ -17,7 +17,7 @@
 
 namespace warden {
 
-/// Figures of a connection, published by whoever measured last. Bytes; -1 = never measured.
+/// Figures of a connection, published by whoever measured last. Bytes; -1 = not known.
 struct Figures {
   std::atomic<std::int64_t> cache_bytes{-1};
   std::atomic<std::int64_t> schema_bytes{-1};
@@ -26,6 +26,13 @@ struct Figures {
   std::atomic<std::int64_t> cache_misses{-1};
   std::atomic<std::int64_t> cache_spills{-1};
   std::atomic<std::int64_t> sampled_ns{0};  // monotonic; 0 = never
+
+  /// Makes all of them unknown. Who measures at that moment may still publish what it found.
+  void forget() noexcept {
+    for (auto* figure :
+         {&cache_bytes, &schema_bytes, &statement_bytes, &cache_hits, &cache_misses, &cache_spills})
+      figure->store(-1, std::memory_order_relaxed);
+  }
 };
 
 /// What a running statement was estimated to hold, by the watchdog's looks.

@@ -170,9 +170,10 @@ BOOST_AUTO_TEST_CASE(connections_with_a_shared_cache_are_left_alone) {
   const TempDir dir;
   const std::string shared = "file:" + dir.file("s.db") + "?cache=shared";
   const Db a(shared);
-  const Db b(shared);
   const std::string id = a.one("SELECT warden_connection_id()");
   a.rows("CREATE TABLE x(y)");
+  BOOST_TEST(row_of(db, "cache_bytes > 0", a, id) == "1");  // nobody shares it yet
+  const Db b(shared);
   BOOST_TEST(db.one("SELECT warden_release(" + id + ")") == "NULL");
   BOOST_TEST(a.one("SELECT status FROM warden_checks WHERE \"check\" = 'this connection'") == "limited");
   BOOST_TEST(row_of(db, "cache_bytes", a, id) == "NULL");

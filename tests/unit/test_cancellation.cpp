@@ -311,7 +311,7 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_statement_waits_for_who_interrupts_it) {
   std::thread first(interrupter);
   std::thread second(interrupter);
   std::int64_t seen = 0;
-  for (std::int64_t n = 1; n <= 200'000 || hits < 1000; ++n) {
+  for (std::int64_t n = 1; n <= 20'000 || hits < 1000; ++n) {
     inside = n;
     c->begin();
     if (n % 8 == 0) std::this_thread::yield();
