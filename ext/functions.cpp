@@ -299,10 +299,7 @@ std::span<const Installer> function_installers() noexcept {
       install_function<"warden_size_text", &warden_size_text, kPure, "bytes">,
       install_function<"warden_version", &warden_version, SQLITE_INNOCUOUS>,
       install_function<"warden_debug", &warden_debug, kActs>, jobs::install_job_count,
-#ifdef WARDEN_JOB_COLUMNS
-      jobs::install_job_engine,
-#endif
-      jobs::install_job_filter_sql};
+      jobs::install_job_engine, jobs::install_job_filter_sql};
   return kAll;
 }
 

@@ -2,10 +2,8 @@
 
 #include <array>
 
-#include "job_tables.hpp"
-#ifdef WARDEN_JOB_COLUMNS
 #include "job_columns.hpp"
-#endif
+#include "job_tables.hpp"
 
 namespace warden::ext {
 
@@ -21,12 +19,8 @@ std::span<const Installer> table_installers() noexcept {
                                    jobs::install_job_histogram,
                                    jobs::install_job_metric_histogram,
                                    jobs::install_job_page,
-                                   jobs::install_jobs
-#ifdef WARDEN_JOB_COLUMNS
-                                   ,
-                                   columns::install_job_columns
-#endif
-  };
+                                   jobs::install_jobs,
+                                   columns::install_job_columns};
   return kAll;
 }
 

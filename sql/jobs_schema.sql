@@ -2,8 +2,9 @@
 --
 -- For trying sqlite-warden, and every job statistic, without a cc-backend: create the tables here, fill them with
 -- generate_jobs.sql. The job statistics read these four tables and no others; cc-backend has more (job_cache, node,
--- node_state, configuration), which hold no job that has been synced. Names, declared types, defaults, constraints and
--- the indexes are cc-backend's own: run against a real cc-backend database this file changes nothing.
+-- node_state, configuration), which hold no job that has been synced. Names, declared types, defaults and constraints are
+-- cc-backend's own. The indexes are the few that are of use beside job_columns; job_columns.sql puts a real cc-backend
+-- database into that shape.
 --
 -- Usage, in the top folder of sqlite-warden:
 --
@@ -83,25 +84,24 @@ CREATE TABLE IF NOT EXISTS jobtag (
     FOREIGN KEY (tag_id) REFERENCES tag (id) ON DELETE CASCADE
 );
 
--- cc-backend keeps 54 indexes on job, which together are as large as the table. These few serve what people ask daily;
--- statistics over everything gain nothing from more. UNIQUE above already serves the look-up by job_id.
+-- cc-backend keeps 54 indexes on job, which together are as large as the table. These few serve the lists that people ask
+-- for daily; statistics gain nothing from any index beside job_columns, and little without. UNIQUE above already serves the
+-- look-up by job_id. No index has a column that changes while a job runs: duration would be rewritten in each of them.
 
 -- The newest jobs, and every window of time.
 CREATE INDEX IF NOT EXISTS jobs_starttime ON job (start_time);
 
 -- A user's page: their jobs, newest first, without sorting.
-CREATE INDEX IF NOT EXISTS jobs_user_starttime_duration ON job (hpc_user, start_time, duration);
+CREATE INDEX IF NOT EXISTS jobs_user_starttime ON job (hpc_user, start_time);
 
 -- The same for a project, which is what a manager looks at.
-CREATE INDEX IF NOT EXISTS jobs_project_starttime_duration ON job (project, start_time, duration);
+CREATE INDEX IF NOT EXISTS jobs_project_starttime ON job (project, start_time);
 
 -- "Failed on this cluster since Monday", and counting by cluster and state from the index alone.
-CREATE INDEX IF NOT EXISTS jobs_cluster_jobstate_starttime_duration ON job (cluster, job_state, start_time, duration);
+CREATE INDEX IF NOT EXISTS jobs_cluster_jobstate_starttime ON job (cluster, job_state, start_time);
 
 -- Who runs what right now. Partial: it holds running jobs only, so it stays small however many have finished.
-CREATE INDEX IF NOT EXISTS jobs_running_user_stats
-ON job (cluster, hpc_user, num_nodes, num_hwthreads, num_acc, duration, start_time)
-WHERE job_state = 'running';
+CREATE INDEX IF NOT EXISTS jobs_running ON job (cluster, hpc_user, start_time) WHERE job_state = 'running';
 
 -- The jobs that carry a tag; the primary key serves the tags that a job carries.
 CREATE INDEX IF NOT EXISTS tags_tagid ON jobtag (tag_id);

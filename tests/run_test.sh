@@ -76,11 +76,11 @@ runs_all() { [[ $1 == release || $1 == coverage || -n $long ]]; }
 # makes slowest is left for --long.
 programs_of() {
   local preset=$1
-  echo warden_unit
+  echo warden_thread_tests
   echo warden_host_tests
   echo warden_race_tests
   echo warden_resource_tests
-  [[ $preset == tsan ]] || printf '%s\n' warden_vtab_tests warden_job_tests
+  [[ $preset == tsan ]] || printf '%s\n' warden_unit warden_vtab_tests warden_column_tests warden_job_tests
   if runs_all "$preset"; then
     echo warden_fault_tests
     [[ $preset == tsan ]] || printf '%s\n' warden_untrusted_tests warden_transparency_tests
@@ -92,26 +92,33 @@ programs_of() {
 readonly kAggressive=(WARDEN_SAMPLE_INTERVAL_MS=1 WARDEN_IDLE_GRACE_MS=0 WARDEN_IDLE_KEEP=0 WARDEN_IDLE_RELEASE_MS=1
   WARDEN_TRIM=always WARDEN_TRIM_INTERVAL_MS=1)
 
-# Three lanes run side by side: programs that have threads, programs that compute, and one that mostly waits.
-lane_of_threads() {
+# Three lanes run side by side: one with the extension in a host, one that computes, and one that mostly waits. With sanitizers
+# the first takes as long as most of the others together; without, it has time for more.
+of_the_core() {
+  local dir=$2/tests
+  [[ $1 == tsan ]] || counted "the core" "$dir"/warden_unit --color_output=no
+  counted "the core, with threads" "$dir"/warden_thread_tests --color_output=no
+  counted "threads against each other" "$dir"/races/warden_race_tests --color_output=no
+}
+
+lane_of_hosts() {
   local dir=$2/tests
   tests_passed=0 tests_failed=0
-  counted "the core" "$dir"/warden_unit --color_output=no
   counted "the extension in a host" "$dir"/warden_host_tests --color_output=no
-  counted "threads against each other" "$dir"/races/warden_race_tests --color_output=no
-  # And for balance one that computes.
-  if [[ $1 != tsan ]] && runs_all "$1"; then
-    counted "a host with and without" "$dir"/transparency/warden_transparency_tests --color_output=no
+  if runs_all "$1"; then
+    of_the_core "$@"
+    [[ $1 == tsan ]] || counted "a host with and without" "$dir"/transparency/warden_transparency_tests --color_output=no
   fi
   echo "lane $tests_passed $tests_failed"
 }
 
-lane_of_one_thread() {
+lane_that_computes() {
   local preset=$1 dir=$2/tests busy=()
   tests_passed=0 tests_failed=0
   [[ $preset != asan ]] || busy=("${kAggressive[@]}")
   if [[ $preset != tsan ]]; then
     counted "the helpers" "$dir"/warden_vtab_tests --color_output=no
+    counted "how columns are stored" "$dir"/columns/warden_column_tests --color_output=no
     counted "the job statistics" env "${busy[@]}" "$dir"/warden_job_tests --color_output=no
   fi
   if runs_all "$preset"; then
@@ -119,9 +126,9 @@ lane_of_one_thread() {
     local beside=()
     [[ $preset != tsan ]] || beside=(--run_test=errors_beside_the_watchdog)
     counted "memory, interrupts and files that fail" "$dir"/faults/warden_fault_tests --color_output=no "${beside[@]}"
-    if [[ $preset != tsan ]]; then
-      counted "untrusted input" "$dir"/untrusted/warden_untrusted_tests --color_output=no
-    fi
+    [[ $preset == tsan ]] || counted "untrusted input" "$dir"/untrusted/warden_untrusted_tests --color_output=no
+  else
+    of_the_core "$@"
   fi
   echo "lane $tests_passed $tests_failed"
 }
@@ -146,7 +153,7 @@ run_lanes() {
   local results lane lanes=()
   say "Testing ($1)"
   results=$(mktemp -d)
-  for lane in lane_of_threads lane_of_one_thread lane_that_waits; do
+  for lane in lane_of_hosts lane_that_computes lane_that_waits; do
     ("$lane" "$@") >"$results/$lane" 2>&1 &
     lanes+=($!)
   done

@@ -5,6 +5,9 @@
 namespace warden::columns {
 namespace {
 
+/// Changed jobs are looked up one by one, and their rowids kept in memory: 8 MB of them. With more the table is read as quickly.
+constexpr std::int64_t kMostChanged = 1'000'000;
+
 vtab::string quoted(ext::SqliteConnection& self, std::string_view name) {
   vtab::string text{vtab::Allocator<char>(self.api())};
   jobs::append_identifier(text, name);
@@ -83,7 +86,17 @@ std::string Engine::refusal(const jobs::Filter& filter, const jobs::Pass* pass) 
   if (!store_) return none_;
   if (!filter.joins().empty()) return "a job counts once for each of its tags";
   if (std::string why = Predicates::refusal(filter, *options_, metrics_); !why.empty()) return why;
-  return pass == nullptr ? std::string() : ColumnPass::refusal(*store_, *pass, *options_, metrics_);
+  if (pass != nullptr) {
+    if (std::string why = ColumnPass::refusal(*store_, *pass, *options_, metrics_); !why.empty()) return why;
+  }
+  Statement changed(self_, store_->empty() << "SELECT count(*) FROM (SELECT 1 FROM " << store_->table("delta")
+                                           << " LIMIT " << kMostChanged + 1 << ")");
+  changed.step();
+  if (changed.integer(0) > kMostChanged) {
+    return "more than " + std::to_string(kMostChanged) + " jobs have changed since; 'refresh' of \"" +
+           std::string(name()) + "\" takes them in";
+  }
+  return {};
 }
 
 void Engine::run(jobs::Pass& pass, const jobs::Filter& filter) {

@@ -12,6 +12,12 @@ constexpr std::array<std::string_view, 6> kTables{"config", "segment", "column",
 constexpr std::array<std::string_view, 6> kTriggers{"inserting", "inserted", "updating",
                                                     "updated",   "moved",    "deleted"};
 
+/// Whether a column of the source is one that columns are made of, or that jobs are known by.
+bool is_kept(std::string_view column, bool is_key) {
+  return is_key || std::any_of(kFieldSpecs.begin(), kFieldSpecs.end(),
+                               [&](const FieldSpec& spec) { return spec.column == column; });
+}
+
 /// What a job that is written adds to the delta: its rowid, once. No INSERT OR IGNORE, since the writer's own OR clause would
 /// take its place.
 void append_note(vtab::string& sql, std::string_view delta, std::string_view rowid) {
@@ -190,6 +196,22 @@ vtab::string Store::uniqueness(std::string_view source, vtab::string* conditions
   return text;
 }
 
+vtab::string Store::kept_columns(std::string_view source) {
+  vtab::string sql = empty();
+  sql << "SELECT cid, name, pk, type FROM pragma_table_xinfo(";
+  append_quoted(sql, source);
+  sql << ", ";
+  append_quoted(sql, schema_);
+  sql << ") ORDER BY cid";
+  Statement all(self_, sql);
+  vtab::string text = empty();
+  while (all.step()) {
+    if (is_kept(all.text(1), all.integer(2) != 0))
+      text << all.integer(0) << " " << all.text(1) << " " << all.text(3) << ",";
+  }
+  return text;
+}
+
 void Store::make_triggers(std::string_view source) {
   vtab::string conditions = empty();
   vtab::string unique_columns = empty();
@@ -220,12 +242,9 @@ void Store::make_triggers(std::string_view source) {
   sql << ")";
   Statement names(self_, sql);
   while (names.step()) {
-    const std::string_view name = names.text(0);
-    const bool is_kept = std::any_of(kFieldSpecs.begin(), kFieldSpecs.end(),
-                                     [&](const FieldSpec& spec) { return spec.column == name; });
-    if (!is_kept && names.integer(1) == 0) continue;
+    if (!is_kept(names.text(0), names.integer(1) != 0)) continue;
     kept << (kept.empty() ? "" : ", ");
-    append_identifier(kept, name);
+    append_identifier(kept, names.text(0));
   }
 
   const auto make = [&](std::string_view trigger, std::string_view when, std::string_view body) {
@@ -250,6 +269,7 @@ void Store::make_triggers(std::string_view source) {
   make("moved", when_moved, inserted);
   make("deleted", empty() << " AFTER DELETE" << on, deleted);
   set_config("unique", unique);
+  set_config("kept", kept_columns(source));
 }
 
 std::optional<vtab::string> Store::config(std::string_view key) {
@@ -312,6 +332,9 @@ std::string Store::trouble(const Options& options) {
   const auto known = config("unique");
   if (!known || *known != uniqueness(options.source, nullptr, nullptr))
     return "the source has other unique indexes than its triggers know; 'rebuild' makes them anew";
+  const auto kept = config("kept");
+  if (!kept || *kept != kept_columns(options.source))
+    return "the source's columns have other names or places than they had; 'rebuild' makes it anew";
   return {};
 }
 

@@ -79,6 +79,8 @@ class Store {
 
  private:
   vtab::string unqualified(std::string_view suffix) const;
+  /// The columns of the source that matter, as text: their places, names and types.
+  vtab::string kept_columns(std::string_view source);
   /// The unique indexes of the source, as text: the triggers must look for each.
   vtab::string uniqueness(std::string_view source, vtab::string* conditions, vtab::string* columns);
 

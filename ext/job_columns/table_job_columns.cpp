@@ -12,6 +12,7 @@
 // Commands: INSERT INTO job_index(job_index) VALUES (...)
 //   'rebuild'          makes all anew out of the source
 //   'refresh'          takes in the jobs that changed since; statistics are exact without it, but read those from the source
+//   'refresh=3'        makes at most three segments anew for it: bounded work
 //   'optimize'         as refresh, and puts small segments together
 //   'integrity-check'  reads everything and compares it with the source; an error says what is wrong
 #include <algorithm>
@@ -27,14 +28,24 @@
 namespace warden::columns {
 namespace {
 
-/// One table of one connection. SQLite owns it: from xCreate or xConnect to xDestroy or xDisconnect.
+/// One table of one connection. SQLite owns it: from xCreate or xConnect to xDestroy or xDisconnect. One whose options can't be
+/// read can be dropped, and nothing else.
 struct Table : sqlite3_vtab {
   Table(ext::SqliteConnection& connection, std::string_view schema, std::string_view name)
       : sqlite3_vtab{},
         self(connection),
         store(connection, schema, name),
-        options(store.options()),
-        columns(vtab::Allocator<DeclaredColumn>(connection.api())) {}
+        options{store.empty(), store.empty()},
+        columns(vtab::Allocator<DeclaredColumn>(connection.api())) {
+    try {
+      options = store.options();
+    } catch (const vtab::error& e) {
+      const int kind = e.code() & 0xff;
+      if (kind != SQLITE_ERROR && kind != SQLITE_CORRUPT)
+        throw;  // such as a lock: another time it can be read
+      trouble = e.what();
+    }
+  }
 
   void declare();
   void command(const vtab::value& word);
@@ -43,12 +54,24 @@ struct Table : sqlite3_vtab {
   Store store;
   Options options;
   vtab::vector<DeclaredColumn> columns;
+  std::string trouble;  // with the options
 };
 
 struct Cursor : sqlite3_vtab_cursor {
   Cursor() : sqlite3_vtab_cursor{} {}
   std::optional<Scan> scan;
 };
+
+std::size_t number_of(std::string_view digits, std::size_t least, std::size_t most, std::string_view what) {
+  std::size_t number = digits.empty() ? SIZE_MAX : 0;
+  for (const char c : digits)
+    number =
+        c >= '0' && c <= '9' && number <= most ? number * 10 + static_cast<std::size_t>(c - '0') : SIZE_MAX;
+  if (number < least || number > most)
+    throw vtab::error("job_columns: " + std::string(what) + " must be " + std::to_string(least) + " to " +
+                      std::to_string(most) + ", not \"" + std::string(digits.substr(0, 64)) + '"');
+  return number;
+}
 
 Table& table_of(sqlite3_vtab* table) noexcept { return *static_cast<Table*>(table); }
 Cursor& cursor_of(sqlite3_vtab_cursor* cursor) noexcept { return *static_cast<Cursor*>(cursor); }
@@ -81,10 +104,12 @@ void Table::declare() {
     columns.push_back(
         {vtab::string(field == Field::job_name ? "job_name" : kFieldSpecs[i].column, memory), field, 0});
   }
-  Statement metrics(self, store.empty() << "SELECT code, value FROM " << store.table("value")
-                                        << " WHERE \"column\" = " << kNamesOfMetrics << " ORDER BY code");
+  Statement metrics;
+  if (trouble.empty())
+    metrics = Statement(self, store.empty() << "SELECT code, value FROM " << store.table("value")
+                                            << " WHERE \"column\" = " << kNamesOfMetrics << " ORDER BY code");
   // SQLite allows 2000 columns.
-  while (metrics.step()) {
+  while (metrics && metrics.step()) {
     if (is_new(metrics.text(1)))
       columns.push_back({vtab::string(metrics.text(1), memory), std::nullopt,
                          static_cast<std::int64_t>(kFirstMetric) + metrics.integer(0) - 1});
@@ -104,19 +129,23 @@ void Table::declare() {
 
 void Table::command(const vtab::value& word) {
   self.own_call();
+  if (!trouble.empty()) throw vtab::error(trouble);
   const std::string_view text = word.as_text();
   if (text == "rebuild") {
     Sealer(store).rebuild();
     options = store.options();
   } else if (text == "refresh") {
     Sealer(store).refresh(SIZE_MAX);
+  } else if (text.starts_with("refresh=")) {
+    Sealer(store).refresh(number_of(text.substr(8), 1, 1'000'000, "refresh"));
   } else if (text == "optimize") {
     Sealer(store).optimize();
   } else if (text == "integrity-check") {
     check_integrity(store, options);
   } else {
     throw vtab::error(
-        "job_columns: a command is 'rebuild', 'refresh', 'optimize' or 'integrity-check', not \"" +
+        "job_columns: a command is 'rebuild', 'refresh', 'refresh=N', 'optimize' or 'integrity-check', not "
+        "\"" +
         std::string(text.substr(0, 64)) + '"');
   }
 }
@@ -166,15 +195,7 @@ Options options_of(ext::SqliteConnection& self, int argc, const char* const* arg
         tree.refuse(tree.root(), "has more than " + std::to_string(kMostMetrics) + " names");
       options.metrics = value;
     } else if (name == "segment_jobs") {
-      options.segment_jobs = 0;
-      for (const char c : value) {
-        options.segment_jobs = c >= '0' && c <= '9' && options.segment_jobs < 1'000'000
-                                   ? options.segment_jobs * 10 + (c - '0')
-                                   : 10'000'000;
-      }
-      if (options.segment_jobs < 1024 || options.segment_jobs > 65'536)
-        throw vtab::error("job_columns: segment_jobs must be 1024 to 65536, not \"" + value.substr(0, 64) +
-                          '"');
+      options.segment_jobs = static_cast<std::int64_t>(number_of(value, 1024, 65'536, "segment_jobs"));
     } else {
       throw vtab::error("job_columns: unknown option \"" + name.substr(0, 64) +
                         "\" (there are source, metrics and segment_jobs)");
@@ -269,7 +290,10 @@ int best_index(sqlite3_vtab* base, sqlite3_index_info* info) noexcept {
 }
 
 int open(sqlite3_vtab* base, sqlite3_vtab_cursor** out) noexcept {
-  return guarded(base, [&] { *out = vtab::make<Cursor>(table_of(base).self.api()); });
+  return guarded(base, [&] {
+    if (!table_of(base).trouble.empty()) throw vtab::error(table_of(base).trouble);
+    *out = vtab::make<Cursor>(table_of(base).self.api());
+  });
 }
 int close(sqlite3_vtab_cursor* cursor) noexcept {
   vtab::unmake(table_of(cursor->pVtab).self.api(), &cursor_of(cursor));

@@ -24,9 +24,7 @@ struct Arguments {
   template <class Query>
   static Arguments of(const Query& q) {
     Arguments given = without_engine(q);
-#ifdef WARDEN_JOB_COLUMNS
     if (const auto& engine = q.template argument<"engine">()) given.engine = std::string_view(*engine);
-#endif
     return given;
   }
   /// Of a function that gives rows, which only the source has.

@@ -9,16 +9,13 @@
 #include <array>
 
 #include "call.hpp"
+#include "engine.hpp"
 #include "function.hpp"
 #include "job_tables.hpp"
-#ifdef WARDEN_JOB_COLUMNS
-#include "engine.hpp"
-#endif
 
 namespace warden::jobs {
 namespace {
 
-#ifdef WARDEN_JOB_COLUMNS
 std::int64_t job_count(ext::SqliteConnection& self, std::optional<std::string_view> filter,
                        std::optional<std::string_view> source, std::optional<std::int64_t> now,
                        std::optional<std::int64_t> parity, std::optional<std::string_view> engine) {
@@ -28,14 +25,6 @@ std::int64_t job_count(ext::SqliteConnection& self, std::optional<std::string_vi
                        (call.options.engine == EngineChoice::automatic &&
                         !columns::Engine(self, call.source).refusal(call.filter, nullptr).empty());
   if (!by_rows || !call.filter.footprint().empty()) {
-#else
-std::int64_t job_count(ext::SqliteConnection& self, std::optional<std::string_view> filter,
-                       std::optional<std::string_view> source, std::optional<std::int64_t> now,
-                       std::optional<std::int64_t> parity) {
-  self.own_act("job_count");
-  const Call call(self, "job_count", {filter, source, now, std::nullopt, parity, std::nullopt}, false);
-  if (!call.filter.footprint().empty()) {
-#endif
     Pass pass(self, "job_count", call.options);
     pass.want_totals({});
     pass.run(call.source, call.filter);
@@ -54,7 +43,6 @@ vtab::string job_filter_sql(ext::SqliteConnection& self, std::optional<std::stri
   return call.filter.all_conditions();
 }
 
-#ifdef WARDEN_JOB_COLUMNS
 vtab::string job_engine(ext::SqliteConnection& self, std::optional<std::string_view> filter,
                         std::optional<std::string_view> source, std::optional<std::int64_t> now,
                         std::optional<std::int64_t> parity) {
@@ -66,7 +54,6 @@ vtab::string job_engine(ext::SqliteConnection& self, std::optional<std::string_v
   if (refusal.empty()) return answer << "columns: " << engine.name();
   return answer << "rows: " << refusal;
 }
-#endif
 
 template <vtab::fixed_string Name, auto Fn, int Flags, vtab::fixed_string... More>
 int install(ext::SqliteConnection& connection) noexcept {
@@ -77,18 +64,12 @@ int install(ext::SqliteConnection& connection) noexcept {
 }  // namespace
 
 int install_job_count(ext::SqliteConnection& connection) noexcept {
-#ifdef WARDEN_JOB_COLUMNS
   return install<"job_count", &job_count, SQLITE_DIRECTONLY, "engine">(connection);
-#else
-  return install<"job_count", &job_count, SQLITE_DIRECTONLY>(connection);
-#endif
 }
 
-#ifdef WARDEN_JOB_COLUMNS
 int install_job_engine(ext::SqliteConnection& connection) noexcept {
   return install<"job_engine", &job_engine, SQLITE_DIRECTONLY>(connection);
 }
-#endif
 
 int install_job_filter_sql(ext::SqliteConnection& connection) noexcept {
   // Reads nothing but its arguments.

@@ -41,9 +41,7 @@ int install_job_metric_histogram(ext::SqliteConnection& connection) noexcept;
 int install_job_page(ext::SqliteConnection& connection) noexcept;
 int install_jobs(ext::SqliteConnection& connection) noexcept;
 int install_job_count(ext::SqliteConnection& connection) noexcept;
-#ifdef WARDEN_JOB_COLUMNS
 int install_job_engine(ext::SqliteConnection& connection) noexcept;
-#endif
 int install_job_filter_sql(ext::SqliteConnection& connection) noexcept;
 int install_pass(ext::SqliteConnection& connection) noexcept;
 int install_match(ext::SqliteConnection& connection) noexcept;

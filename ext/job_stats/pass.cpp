@@ -2,11 +2,9 @@
 
 #include <algorithm>
 
+#include "engine.hpp"
 #include "function.hpp"
 #include "job_tables.hpp"
-#ifdef WARDEN_JOB_COLUMNS
-#include "engine.hpp"
-#endif
 
 namespace warden::jobs {
 namespace {
@@ -95,7 +93,6 @@ void Pass::run(const Source& source, const Filter& filter) {
     if (groups_) users_of_groups_.emplace(api_);
   }
   bool is_done = false;
-#ifdef WARDEN_JOB_COLUMNS
   if (options_.engine != EngineChoice::rows) {
     columns::Engine engine(self_, source);
     const std::string refusal = engine.refusal(filter, this);
@@ -108,7 +105,6 @@ void Pass::run(const Source& source, const Filter& filter) {
       throw vtab::error(std::string(function_) + ": engine is 'columns', but " + refusal);
     }
   }
-#endif
   if (!is_done) run_rows(source, filter, "");
   if (users_ && !groups_) all_.totals.users = static_cast<std::int64_t>(users_->size());
 }

@@ -35,12 +35,7 @@ struct JobHistogram : ext::OwnTable {
                     vtab::arg<"dimension", std::string_view, vtab::need::required>,
                     vtab::arg<"bins", std::string_view>, vtab::arg<"source", std::string_view>,
                     vtab::arg<"now", std::int64_t>, vtab::arg<"short_seconds", std::int64_t>,
-                    vtab::arg<"parity", std::int64_t>
-#ifdef WARDEN_JOB_COLUMNS
-                    ,
-                    vtab::arg<"engine", std::string_view>
-#endif
-                    ,
+                    vtab::arg<"parity", std::int64_t>, vtab::arg<"engine", std::string_view>,
                     vtab::no_more_args, vtab::unlisted_col<"bad_footprints", &HistogramRow::bad_footprints>>;
   static constexpr const char* name = "job_histogram";
   static constexpr auto risk = kRisk;

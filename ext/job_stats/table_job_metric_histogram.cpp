@@ -31,20 +31,17 @@ struct MetricRow : Bin {
 
 struct JobMetricHistogram : ext::OwnTable {
   using row = MetricRow;
-  using columns = vtab::columns<
-      vtab::col<"metric", &MetricRow::metric>, vtab::col<"bin", &MetricRow::bin>,
-      vtab::col<"from_value", &MetricRow::from>, vtab::col<"to_value", &MetricRow::to>,
-      vtab::col<"label", &MetricRow::label>, vtab::col<"jobs", &MetricRow::jobs>,
-      vtab::arg<"filter", std::string_view>, vtab::arg<"metrics", std::string_view, vtab::need::required>,
-      vtab::arg<"bins", std::int64_t>, vtab::arg<"source", std::string_view>, vtab::arg<"now", std::int64_t>,
-      vtab::arg<"short_seconds", std::int64_t>, vtab::arg<"parity", std::int64_t>
-#ifdef WARDEN_JOB_COLUMNS
-      ,
-      vtab::arg<"engine", std::string_view>
-#endif
-      ,
-      vtab::no_more_args, vtab::unlisted_col<"without_value", &MetricRow::without_value>,
-      vtab::unlisted_col<"bad_footprints", &MetricRow::bad_footprints>>;
+  using columns =
+      vtab::columns<vtab::col<"metric", &MetricRow::metric>, vtab::col<"bin", &MetricRow::bin>,
+                    vtab::col<"from_value", &MetricRow::from>, vtab::col<"to_value", &MetricRow::to>,
+                    vtab::col<"label", &MetricRow::label>, vtab::col<"jobs", &MetricRow::jobs>,
+                    vtab::arg<"filter", std::string_view>,
+                    vtab::arg<"metrics", std::string_view, vtab::need::required>,
+                    vtab::arg<"bins", std::int64_t>, vtab::arg<"source", std::string_view>,
+                    vtab::arg<"now", std::int64_t>, vtab::arg<"short_seconds", std::int64_t>,
+                    vtab::arg<"parity", std::int64_t>, vtab::arg<"engine", std::string_view>,
+                    vtab::no_more_args, vtab::unlisted_col<"without_value", &MetricRow::without_value>,
+                    vtab::unlisted_col<"bad_footprints", &MetricRow::bad_footprints>>;
   static constexpr const char* name = "job_metric_histogram";
   static constexpr auto risk = kRisk;
   static constexpr bool rewinds = true;

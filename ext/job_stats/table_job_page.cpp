@@ -42,12 +42,7 @@ struct JobPage : ext::OwnTable {
                     vtab::arg<"metrics", std::string_view>, vtab::arg<"source", std::string_view>,
                     vtab::arg<"now", std::int64_t>, vtab::arg<"short_seconds", std::int64_t>,
                     vtab::arg<"parity", std::int64_t>, vtab::arg<"duration_bins", std::string_view>,
-                    vtab::arg<"metric_bins", std::int64_t>
-#ifdef WARDEN_JOB_COLUMNS
-                    ,
-                    vtab::arg<"engine", std::string_view>
-#endif
-                    >;
+                    vtab::arg<"metric_bins", std::int64_t>, vtab::arg<"engine", std::string_view> >;
   static constexpr const char* name = "job_page";
   static constexpr auto risk = kRisk;
   static constexpr bool rewinds = true;

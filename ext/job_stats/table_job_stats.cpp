@@ -100,13 +100,9 @@ struct JobStats : ext::OwnTable {
       vtab::col<"running_jobs", &StatsRow::running_jobs>, vtab::col<"short_jobs", &StatsRow::short_jobs>,
       vtab::arg<"filter", std::string_view>, vtab::arg<"group_by", std::string_view>,
       vtab::arg<"source", std::string_view>, vtab::arg<"now", std::int64_t>,
-      vtab::arg<"short_seconds", std::int64_t>, vtab::arg<"parity", std::int64_t>
-#ifdef WARDEN_JOB_COLUMNS
-      ,
-      vtab::arg<"engine", std::string_view>
-#endif
-      ,
-      vtab::no_more_args, vtab::unlisted_col<"bad_footprints", &StatsRow::bad_footprints>>;
+      vtab::arg<"short_seconds", std::int64_t>, vtab::arg<"parity", std::int64_t>,
+      vtab::arg<"engine", std::string_view>, vtab::no_more_args,
+      vtab::unlisted_col<"bad_footprints", &StatsRow::bad_footprints>>;
   static constexpr const char* name = "job_stats";
   static constexpr auto risk = kRisk;
   static constexpr bool rewinds = true;

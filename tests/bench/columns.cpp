@@ -114,7 +114,7 @@ class Contest {
   Engine of_rows() const { return has_engines_ ? Engine::rows : Engine::unsaid; }
 
   void make_columns() {
-    const std::string refusal = warden_.refusal_of(kMakeColumns);
+    const std::string refusal = warden_.refusal_of(make_columns_sql());
     has_columns_ = refusal.empty() && has_engines_;
     if (!has_columns_) {
       if (refusal.find("no such module") == std::string::npos && !refusal.empty())

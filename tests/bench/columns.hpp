@@ -8,8 +8,8 @@
 
 namespace warden::bench {
 
-/// The columns of jobs, as they are made and unmade in a database that has none.
-inline constexpr const char* kMakeColumns = "CREATE VIRTUAL TABLE job_index USING job_columns(source=job)";
+/// The columns of jobs, with the metrics that the questions are about, as they are made in a database that has none.
+std::string make_columns_sql();
 inline constexpr const char* kRebuildColumns = "INSERT INTO job_index(job_index) VALUES('rebuild')";
 /// Changes since then become part of them.
 inline constexpr const char* kRefreshColumns = "INSERT INTO job_index(job_index) VALUES('refresh')";

@@ -116,6 +116,10 @@ void make_job_indexes(Database& database) {
     database.run("CREATE INDEX IF NOT EXISTS " + std::string(index.name) + " ON job (" +
                  std::string(index.columns) + ")" + rows);
   };
+  // The few that stand beside job_columns are parts of others.
+  for (const char* few :
+       {"jobs_user_starttime", "jobs_project_starttime", "jobs_cluster_jobstate_starttime", "jobs_running"})
+    database.run("DROP INDEX IF EXISTS " + std::string(few));
   for (const Index& index : kIndexes) make(index, "");
   for (const Index& index : kRunningIndexes) make(index, " WHERE job_state = 'running'");
   database.run("ANALYZE");

@@ -27,11 +27,11 @@ const std::vector<Grouping>& groupings() {
       {"user",
        "hpc_user",
        {"jobs_cluster_jobstate_user_stats", "jobs_cluster_user_starttime_stats",
-        "jobs_user_starttime_duration"}},
+        "jobs_user_starttime_duration", "jobs_user_starttime"}},
       {"project",
        "project",
        {"jobs_cluster_project_starttime_stats", "jobs_cluster_jobstate_project_stats",
-        "jobs_project_starttime_duration"}},
+        "jobs_project_starttime_duration", "jobs_project_starttime"}},
       {"cluster", "cluster", {"jobs_cluster_jobstate_user_stats", "jobs_cluster_user_starttime_stats"}}};
   return all;
 }

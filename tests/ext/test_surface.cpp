@@ -29,26 +29,13 @@ BOOST_AUTO_TEST_CASE(these_functions_and_no_others) {
   for (const std::string& name : db.rows(functions)) {
     if (name.starts_with("warden") || name.starts_with("job")) found.push_back(name);
   }
-  const std::vector<std::string> expected{"job_count/-1",
-#ifdef WARDEN_JOB_COLUMNS
-                                          "job_engine/-1",
-#endif
-                                          "job_filter_sql/-1",
-                                          "warden_cancel/-1",
-                                          "warden_connection_id/0",
-                                          "warden_debug/0",
-                                          "warden_get/1",
-                                          "warden_label/1",
-                                          "warden_on_close/0",
-                                          "warden_release/-1",
-                                          "warden_reset/0",
-                                          "warden_set/2",
-                                          "warden_size/-1",
-                                          "warden_size_text/1",
-                                          "warden_statements_reset/0",
-                                          "warden_timeout/-1",
-                                          "warden_trim/0",
-                                          "warden_version/0"};
+  const std::vector<std::string> expected{
+      "job_count/-1",      "job_engine/-1",          "job_filter_sql/-1",
+      "warden_cancel/-1",  "warden_connection_id/0", "warden_debug/0",
+      "warden_get/1",      "warden_label/1",         "warden_on_close/0",
+      "warden_release/-1", "warden_reset/0",         "warden_set/2",
+      "warden_size/-1",    "warden_size_text/1",     "warden_statements_reset/0",
+      "warden_timeout/-1", "warden_trim/0",          "warden_version/0"};
   BOOST_TEST(found == expected, boost::test_tools::per_element());
   // And these once a statistic was asked for.
   db.rows("CREATE TEMP TABLE job(footprint); SELECT total_jobs FROM job_stats");
@@ -57,12 +44,9 @@ BOOST_AUTO_TEST_CASE(these_functions_and_no_others) {
                                                                 "warden_job_pass/-1"}),
              boost::test_tools::per_element());
   const std::vector<std::string> tables{
-#ifdef WARDEN_JOB_COLUMNS
-      "job_columns",
-#endif
-      "job_histogram", "job_metric_histogram", "job_page",           "job_stats",
-      "jobs",          "warden_checks",        "warden_connections", "warden_events",
-      "warden_memory", "warden_samples",       "warden_settings",    "warden_statements"};
+      "job_columns",    "job_histogram",   "job_metric_histogram", "job_page",      "job_stats",
+      "jobs",           "warden_checks",   "warden_connections",   "warden_events", "warden_memory",
+      "warden_samples", "warden_settings", "warden_statements"};
   BOOST_TEST(db.rows(modules) == tables, boost::test_tools::per_element());
 }
 
@@ -131,25 +115,15 @@ BOOST_AUTO_TEST_CASE(these_columns_in_this_order) {
         "now",
         "short_seconds",
         "parity",
-#ifdef WARDEN_JOB_COLUMNS
         "engine",
-#endif
         "no_more_arguments",
         "bad_footprints"}},
       {"job_histogram",
        {"bin", "from_value", "to_value", "label", "jobs", "filter", "dimension", "bins", "source", "now",
-        "short_seconds", "parity",
-#ifdef WARDEN_JOB_COLUMNS
-        "engine",
-#endif
-        "no_more_arguments", "bad_footprints"}},
+        "short_seconds", "parity", "engine", "no_more_arguments", "bad_footprints"}},
       {"job_metric_histogram",
        {"metric", "bin", "from_value", "to_value", "label", "jobs", "filter", "metrics", "bins", "source",
-        "now", "short_seconds", "parity",
-#ifdef WARDEN_JOB_COLUMNS
-        "engine",
-#endif
-        "no_more_arguments", "without_value", "bad_footprints"}},
+        "now", "short_seconds", "parity", "engine", "no_more_arguments", "without_value", "bad_footprints"}},
       {"job_page",
        {
            "section",
@@ -167,9 +141,7 @@ BOOST_AUTO_TEST_CASE(these_columns_in_this_order) {
            "parity",
            "duration_bins",
            "metric_bins",
-#ifdef WARDEN_JOB_COLUMNS
            "engine",
-#endif
        }},
       {"jobs",
        {"id",

@@ -72,7 +72,6 @@ void add_statistics(std::vector<Operation>& all) {
   add("SELECT * FROM job_page(NULL, '{}')");
 }
 
-#ifdef WARDEN_JOB_COLUMNS
 /// A columnar copy: made, used by every statistic, brought up to date, read, checked, renamed, removed.
 void add_columns(std::vector<Operation>& all) {
   const std::string drop = "DROP TABLE IF EXISTS job_index; DROP TABLE IF EXISTS fast;";
@@ -104,7 +103,6 @@ void add_columns(std::vector<Operation>& all) {
   add(touch, make);
   add("SELECT total_jobs FROM job_stats", "");  // without it again
 }
-#endif
 
 void add_jobs(std::vector<Operation>& all) {
   const auto add = [&](const std::string& sql) { all.push_back({sql}); };
@@ -140,9 +138,7 @@ void add_jobs(std::vector<Operation>& all) {
 std::vector<Operation> job_operations() {
   std::vector<Operation> all;
   add_statistics(all);
-#ifdef WARDEN_JOB_COLUMNS
   add_columns(all);
-#endif
   add_jobs(all);
   add_filters(all);
   return all;

@@ -29,6 +29,7 @@ inline const std::vector<TableInfo>& all_tables() {
   const Argument now{"now", {"10000"}};
   const Argument seconds{"short_seconds", {"", "300", "-1"}};
   const Argument parity{"parity", {"", "0", "1", "2"}};
+  const Argument engine{"engine", {"", "'rows'", "'columns'", "'auto'", "'both'"}};
   static const std::vector<TableInfo> all{
       {"warden_settings",
        {"name", "value", "unit", "default_value", "min_value", "max_value", "source", "scope",
@@ -90,7 +91,8 @@ inline const std::vector<TableInfo>& all_tables() {
         source,
         now,
         seconds,
-        parity}},
+        parity,
+        engine}},
       {"job_histogram",
        {"bin", "from_value", "to_value", "label", "jobs", "bad_footprints"},
        {},
@@ -100,7 +102,8 @@ inline const std::vector<TableInfo>& all_tables() {
         source,
         now,
         seconds,
-        parity}},
+        parity,
+        engine}},
       {"job_metric_histogram",
        {"metric", "bin", "from_value", "to_value", "label", "jobs", "without_value", "bad_footprints"},
        {},
@@ -111,7 +114,8 @@ inline const std::vector<TableInfo>& all_tables() {
         source,
         now,
         seconds,
-        parity}},
+        parity,
+        engine}},
       {"job_page",
        {"section", "name", "bin", "from_value", "to_value", "label", "value"},
        {},
@@ -122,7 +126,12 @@ inline const std::vector<TableInfo>& all_tables() {
         seconds,
         parity,
         {"duration_bins", {"", "'6h'"}},
-        {"metric_bins", {"", "3"}}}}};
+        {"metric_bins", {"", "3"}},
+        engine}},
+      {"job_index",
+       {"id", "start_time", "duration", "num_nodes", "num_hwthreads", "num_acc", "array_job_id", "job_state",
+        "hpc_user", "project", "cluster", "subcluster", "cluster_partition", "shared", "job_name",
+        "cpu_load_avg"}}};
   return all;
 }
 

@@ -1,5 +1,5 @@
 // A host for fuzzers of the extension: one connection with warden linked in, so that its branches count as those of the
-// program, without its thread, and with six jobs.
+// program, without its thread, and with six jobs and their columns.
 #pragma once
 
 #include <span>
@@ -38,7 +38,7 @@ class LinkedHost {
     const int rc = sqlite3_warden_init(db_.get(), &message, test::real_api());
     require(rc == SQLITE_OK_LOAD_PERMANENTLY || rc == SQLITE_OK, "warden loads",
             message == nullptr ? "" : message);
-    db_.rows(test::kJobTables + test::kSixJobs);
+    db_.rows(test::kJobTables + test::kSixJobs + "CREATE VIRTUAL TABLE job_index USING job_columns");
   }
   sqlite3* get() const { return db_.get(); }
   const test::Db& db() const { return db_; }

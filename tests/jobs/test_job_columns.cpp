@@ -1,82 +1,17 @@
 // job_columns: what statistics say over columns is what they say over rows, whatever was written since.
 #include <boost/test/unit_test.hpp>
 
-#include "job_data.hpp"
-#include "job_host.hpp"
+#include "columns_agree.hpp"
 
 namespace warden::test {
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__)
+constexpr int kFilters = 300;
+#else
 constexpr int kFilters = 1500;
+#endif
 constexpr int kRounds = 120;
-
-std::string text_of(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? "''" : std::string(1, c);
-  return quoted + "'";
-}
-
-/// The rows, or the error.
-std::vector<std::string> answer(const Db& db, const std::string& sql) {
-  try {
-    return db.rows(sql);
-  } catch (const SqlError& e) {
-    return {std::string("error: ") + e.what()};
-  }
-}
-
-/// Every statistic of a filter, with ENGINE in the place of the engine's name.
-std::vector<std::string> questions(const std::string& filter, const std::string& now, int parity) {
-  const std::string rest =
-      " WHERE now = " + now + " AND parity = " + std::to_string(parity) + " AND engine = 'ENGINE'";
-  std::vector<std::string> all;
-  for (const char* group :
-       {"NULL", "'user'", "'project'", "'cluster'", "'partition'", "'state'", "'subcluster'", "'shared'"})
-    all.push_back("SELECT * FROM job_stats(" + filter + ", " + group + ")" + rest + " ORDER BY 1");
-  for (const char* dimension :
-       {"'duration', '1h'", "'duration', '24h'", "'num_nodes', NULL", "'num_accs', NULL"})
-    all.push_back("SELECT * FROM job_histogram(" + filter + ", " + dimension + ")" + rest);
-  for (
-      const char* metrics :
-      {R"('[{"metric":"mem_bw_avg","peak":350},{"metric":"cpu_load_avg"}]', 20)",
-       R"('[{"metric":"flops_any_avg"},{"metric":"mem_used_max","peak":0.7},{"metric":"nobody_has_it"}]', 7)"})
-    all.push_back("SELECT * FROM job_metric_histogram(" + filter + ", " + metrics + ")" + rest);
-  all.push_back("SELECT * FROM job_page(" + filter + R"(, '["mem_bw_avg","acc_utilization_avg"]'))" + rest);
-  all.push_back("SELECT job_count(" + filter + ", NULL, " + now + ", " + std::to_string(parity) +
-                ", 'ENGINE')");
-  return all;
-}
-
-std::string with_engine(std::string sql, const std::string& engine) {
-  return sql.replace(sql.find("ENGINE"), 6, engine);
-}
-
-/// Empty where rows and columns agree.
-std::string difference(const Db& db, const std::string& question) {
-  const auto by_rows = answer(db, with_engine(question, "rows"));
-  const auto by_itself = answer(db, with_engine(question, "auto"));
-  if (by_rows == by_itself) return "";
-  std::string text = question + "\n  rows: ";
-  for (std::size_t i = 0; i < std::max(by_rows.size(), by_itself.size()); ++i) {
-    const std::string a = i < by_rows.size() ? by_rows[i] : "nothing";
-    const std::string b = i < by_itself.size() ? by_itself[i] : "nothing";
-    if (a != b) return text + a + "\n  columns: " + b;
-  }
-  return text;
-}
-
-/// A table of generated jobs with columns of them.
-struct Indexed {
-  explicit Indexed(int jobs = 3000) : db(empty_jobs()) {
-    generate_jobs(db, jobs);
-    db.rows("CREATE VIRTUAL TABLE job_index USING job_columns(source=job, segment_jobs=1024)");
-  }
-  void command(const std::string& word) const {
-    db.rows("INSERT INTO job_index(job_index) VALUES ('" + word + "')");
-  }
-  std::string engine() const { return db.one("SELECT job_engine(NULL)"); }
-  Db db;
-};
 
 }  // namespace
 
@@ -117,70 +52,12 @@ BOOST_AUTO_TEST_CASE(they_agree_after_whatever_was_written) {
     Dice dice(seed);
     const Indexed jobs;
     const Db& db = jobs.db;
-    const auto some = [&] {
-      return "id % " + std::to_string(dice.from_to(50, 900)) + " = " + std::to_string(dice.below(50));
-    };
-    const auto any = [&] { return std::to_string(dice.from_to(1, 3200)); };
-    const std::string columns =
-        "job_id, cluster, subcluster, submit_time, start_time, hpc_user, project, cluster_partition, "
-        "array_job_id, duration, "
-        "walltime, job_state, meta_data, resources, num_nodes, num_hwthreads, num_acc, smt, shared, "
-        "monitoring_status, "
-        "energy, energy_footprint, footprint";
-    const auto write = [&]() -> std::string {
-      switch (dice.below(15)) {
-        case 0:
-          return "UPDATE job SET duration = duration + 100 WHERE " + some();
-        case 1:
-          return "DELETE FROM job WHERE " + some();
-        case 2:
-          return "INSERT INTO job(" + columns + ") SELECT " + columns +
-                 " FROM job WHERE id = " + any();  // refused: UNIQUE
-        case 3:
-          return "INSERT OR REPLACE INTO job(" + columns + ") SELECT " + columns +
-                 " FROM job WHERE id = " + any();
-        case 4:
-          return "UPDATE OR REPLACE job SET id = " + any() + " WHERE id = " + any();
-        case 5:
-          return "UPDATE job SET hpc_user = 'new" + std::to_string(dice.below(4)) +
-                 "', job_state = 'running' WHERE " + some();
-        case 6:
-          return "UPDATE job SET footprint = json_set(CAST(footprint AS TEXT), '$.brand_new_" +
-                 std::to_string(dice.below(3)) + "', 1.5) WHERE json_type(footprint) = 'object' AND " +
-                 some();
-        case 7:
-          return "UPDATE job SET footprint = 'no json' WHERE id = " + any();
-        case 8:
-          return "UPDATE job SET num_nodes = 'many' WHERE id = " + any();
-        case 9:
-          return "UPDATE OR REPLACE job SET (job_id, cluster, start_time) = (SELECT job_id, cluster, "
-                 "start_time FROM job "
-                 "WHERE id = " +
-                 any() + ") WHERE id = " + any();
-        case 10:
-          return "INSERT INTO job(id, " + columns + ") SELECT id, " + columns +
-                 " FROM job WHERE id = " + any() +
-                 " ON CONFLICT(id) DO UPDATE SET duration = 7, footprint = NULL";
-        case 11:
-          return "INSERT OR IGNORE INTO job(" + columns + ") SELECT job_id + 1000000 * " +
-                 std::to_string(dice.from_to(1, 9)) + ", " + columns.substr(8) + " FROM job WHERE " + some();
-        case 12:
-          return "UPDATE OR ROLLBACK job SET duration = duration / 2 WHERE " + some();
-        case 13:
-          return "UPDATE OR FAIL job SET footprint = '{\"mem_bw_avg\": 17.5, \"note\": \"x\"}' WHERE " +
-                 some();
-        default:
-          return "UPDATE job SET meta_data = '{\"jobName\": \"interactive\"}', start_time = start_time + 5 "
-                 "WHERE " +
-                 some();
-      }
-    };
     int failures = 0;
     for (int round = 0; round < kRounds && failures == 0; ++round) {
       const std::uint64_t way = dice.below(4);
       if (way == 0) db.rows("BEGIN");
       if (way == 1) db.rows("SAVEPOINT s");
-      for (std::uint64_t i = dice.below(4) + 1; i > 0; --i) db.error(write());
+      for (std::uint64_t i = dice.below(4) + 1; i > 0; --i) db.error(random_write(dice));
       const auto check = [&] {
         const auto all = questions(
             dice.once_in(2) ? "NULL"
@@ -232,6 +109,23 @@ BOOST_AUTO_TEST_CASE(it_reads_as_a_table_of_its_columns) {
              db.one("SELECT count(*) FROM job WHERE start_time > 1704070667"));
 }
 
+BOOST_AUTO_TEST_CASE(a_bounded_refresh_takes_in_a_few_segments_at_a_time) {
+  const Indexed jobs(5000);
+  const Db& db = jobs.db;
+  db.rows("UPDATE job SET duration = 6 WHERE id % 10 = 0");
+  std::int64_t left = 500;
+  for (int steps = 0; left > 0; ++steps) {
+    BOOST_TEST_REQUIRE(steps < 6);
+    jobs.command("refresh=1");
+    const std::int64_t now_left = db.number("SELECT count(*) FROM job_index_delta");
+    BOOST_TEST(now_left < left);
+    BOOST_TEST(now_left >= left - 103);  // those of a segment of 1024
+    left = now_left;
+    BOOST_TEST(difference(db, questions("NULL", "1704092267", 0)[1]) == "");
+  }
+  jobs.command("integrity-check");
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_is_refused_with_the_reason) {
   const Indexed jobs(100);
   const Db& db = jobs.db;
@@ -240,9 +134,12 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_is_refused_with_the_reason) {
              "job_index(job_index) VALUES "
              "('refresh'); write the table \"job\"");
   BOOST_TEST(db.error("DELETE FROM job_index").starts_with("job_columns: \"job_index\" can't be written"));
-  BOOST_TEST(
-      db.error("INSERT INTO job_index(job_index) VALUES ('polish')") ==
-      "job_columns: a command is 'rebuild', 'refresh', 'optimize' or 'integrity-check', not \"polish\"");
+  BOOST_TEST(db.error("INSERT INTO job_index(job_index) VALUES ('polish')") ==
+             "job_columns: a command is 'rebuild', 'refresh', 'refresh=N', 'optimize' or 'integrity-check', "
+             "not \"polish\"");
+  for (const char* digits : {"", "0", "-1", "1x", "1000001", "99999999999999999999"})
+    BOOST_TEST(db.error(std::string("INSERT INTO job_index(job_index) VALUES ('refresh=") + digits + "')") ==
+               std::string("job_columns: refresh must be 1 to 1000000, not \"") + digits + '"');
   BOOST_TEST(db.error("CREATE VIRTUAL TABLE x USING job_columns(source=nobody)") ==
              "job_columns: source \"nobody\" is no table of the schema \"main\"");
   db.rows(
@@ -294,6 +191,18 @@ BOOST_AUTO_TEST_CASE(columns_go_with_their_table_and_are_left_alone_where_they_c
              "0");
   BOOST_TEST(jobs.engine() == "rows: the source has no job_columns table");
   db.rows("UPDATE job SET duration = 2 WHERE id = 3");  // no trigger is left
+}
+
+BOOST_AUTO_TEST_CASE(where_nearly_all_has_changed_rows_are_read) {
+  const Indexed jobs(1100);
+  const Db& db = jobs.db;
+  db.rows(
+      "WITH RECURSIVE n(i) AS (VALUES (5000) UNION ALL SELECT i + 1 FROM n WHERE i < 1005000) INSERT INTO "
+      "job_index_delta SELECT i FROM n");
+  BOOST_TEST(jobs.engine() ==
+             "rows: more than 1000000 jobs have changed since; 'refresh' of \"job_index\" takes them in");
+  jobs.command("refresh");
+  BOOST_TEST(jobs.engine() == "columns: job_index");
 }
 
 BOOST_AUTO_TEST_CASE(a_host_in_defensive_mode_can_write_jobs_and_not_the_columns) {

@@ -82,9 +82,7 @@ const std::vector<std::pair<std::string, Verdict>> kCalls{
     {"warden_job_match(1,2)", Verdict::never},
     {"warden_job_no_json(1)", Verdict::never},
     {"job_count(NULL,'secret')", Verdict::never},
-#ifdef WARDEN_JOB_COLUMNS
     {"job_engine(NULL,'secret')", Verdict::never},
-#endif
     {"job_filter_sql('{}')", Verdict::trusted_only},
     {"warden_connection_id()", Verdict::always},
     {"warden_version()", Verdict::always},
