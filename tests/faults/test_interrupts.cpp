@@ -45,6 +45,10 @@ class InterruptAt {
 /// SQLite asks the handler once more when a statement has ended with an error, whose text then stays; and whatever ends an
 /// ATTACH, it says the same of it.
 bool is_interrupt(const Outcome& got, const Outcome& in_peace) {
+  // ALTER TABLE tells of whatever happens while it looks into the schema as of an error in it.
+  if (got.code == SQLITE_ERROR && got.message.starts_with("error in ") &&
+      got.message.ends_with(": interrupted"))
+    return true;
   return got.code == SQLITE_INTERRUPT &&
          (got.message.ends_with("interrupted") || got.message == in_peace.message ||
           got.message.starts_with("unable to open database: "));
@@ -142,9 +146,14 @@ BOOST_AUTO_TEST_CASE(every_operation_interrupted_at_every_instruction) {
     make_allocations_fail_on_demand();  // none does; but what is held is counted
     InterruptTrials trials;
     for (const Operation& operation : all_operations(trials.db())) {
-      const std::int64_t before = sqlite_blocks();
-      trials.try_one(operation);
-      if (sqlite_blocks() > before + 200) throw std::runtime_error(operation.sql + ": a leak");
+      // What is kept for the next time is kept once.
+      bool grows = true;
+      for (int i = 0; grows && i < 2; ++i) {
+        const std::int64_t before = sqlite_blocks();
+        trials.try_one(operation);
+        grows = sqlite_blocks() > before + 200;
+      }
+      if (grows) throw std::runtime_error(operation.sql + ": a leak");
     }
     if (trials.db().one("PRAGMA integrity_check") != "ok") return 1;
     if (figures().interrupts_fresh == 0) return 3;
