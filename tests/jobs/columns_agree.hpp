@@ -61,9 +61,17 @@ inline std::string difference(const Db& db, const std::string& question) {
   return text;
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSlow = true;  // SQLite has all its assertions there, too
+#else
+inline constexpr bool kSlow = false;
+#endif
+/// Several segments of 1024.
+inline constexpr int kSomeJobs = kSlow ? 1500 : 3000;
+
 /// A table of generated jobs with columns of them.
 struct Indexed {
-  explicit Indexed(int jobs = 3000) : db(empty_jobs()) {
+  explicit Indexed(int jobs = kSomeJobs) : db(empty_jobs()) {
     generate_jobs(db, jobs);
     db.rows("CREATE VIRTUAL TABLE job_index USING job_columns(source=job, segment_jobs=1024)");
   }
