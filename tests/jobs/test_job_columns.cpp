@@ -6,8 +6,8 @@
 namespace warden::test {
 namespace {
 
-constexpr int kFilters = kSlow ? 100 : 1500;
-constexpr int kRounds = kSlow ? 25 : 120;
+constexpr int kFilters = kSlow ? 60 : 1500;
+constexpr int kRounds = kSlow ? 12 : 120;
 
 }  // namespace
 

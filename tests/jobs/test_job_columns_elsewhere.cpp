@@ -11,7 +11,7 @@
 namespace warden::test {
 namespace {
 
-constexpr int kKills = kSlow ? 2 : 16;
+constexpr int kKills = kSlow ? 1 : 16;
 const std::string kNow = "1704092267";
 
 /// Questions about all jobs, one of which is asked of both. Empty where they agree.
