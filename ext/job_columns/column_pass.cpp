@@ -17,29 +17,8 @@ constexpr Field field_of_number(Pass::Number which) noexcept {
   return static_cast<Field>(static_cast<int>(Field::num_nodes) + static_cast<int>(which));
 }
 
-/// The sum of the numbers that the mask says. The largest of 1024 numbers of 31 bits fits.
-std::int64_t sum(const std::int32_t* numbers, const Mask& mask) noexcept {
-  std::int64_t total = 0;
-  for (std::size_t i = 0; i < kBlock; ++i) total += numbers[i] & -static_cast<std::int32_t>(mask[i]);
-  return total;
-}
-
-/// The sum of products. Numbers of regular jobs are below 2^24 and 2^28; whatever a stranger makes them, nothing but the
-/// sum is wrong.
-std::int64_t sum_products(const std::int32_t* a, const std::int32_t* b, const Mask& mask) noexcept {
-  std::uint64_t total = 0;
-  for (std::size_t i = 0; i < kBlock; ++i) {
-    total += static_cast<std::uint64_t>(static_cast<std::uint32_t>(a[i])) *
-             static_cast<std::uint32_t>(b[i] & -static_cast<std::int32_t>(mask[i]));
-  }
-  return static_cast<std::int64_t>(total);
-}
-
-std::size_t count(const Mask& mask) noexcept {
-  std::uint32_t met = 0;
-  for (const std::uint8_t row : mask) met += row;
-  return met;
-}
+/// Numbers of nodes and the like are counted in a table, where they are below.
+constexpr std::size_t kMostCounted = 1 << 14;
 
 }  // namespace
 
@@ -90,6 +69,10 @@ ColumnPass::ColumnPass(Store& store, Pass& pass, const jobs::Filter& filter, con
       exact_(store.self()),
       metrics_(vtab::Allocator<MetricCounts>(api_)),
       changed_(vtab::Allocator<std::uint16_t>(api_)),
+      duration_counts_(vtab::Allocator<std::int64_t>(api_)),
+      number_counts_{vtab::vector<std::int64_t>(vtab::Allocator<std::int64_t>(api_)),
+                     vtab::vector<std::int64_t>(vtab::Allocator<std::int64_t>(api_)),
+                     vtab::vector<std::int64_t>(vtab::Allocator<std::int64_t>(api_))},
       groups_(vtab::Allocator<Sums>(api_)),
       users_(vtab::Allocator<std::uint8_t>(api_)),
       pairs_(vtab::Allocator<std::uint64_t>(api_)) {
@@ -142,7 +125,7 @@ void ColumnPass::run(std::span<const std::int64_t> changed) {
       if (met != 0) add_block(i, mask, met, rows);
     }
   }
-  for (MetricCounts& metric : metrics_) metric.flush();
+  flush();
   hand_over();
 }
 
@@ -214,7 +197,11 @@ void ColumnPass::add_block(std::size_t i, const Mask& mask, std::size_t met, std
   if (!needs(Field::hpc_user)) return;
   Numbers codes;
   column(Field::hpc_user).values32(i, codes.data());
-  for (std::size_t row = 0; row < rows; ++row) users_[static_cast<std::size_t>(codes[row])] |= mask[row];
+  if (met == rows) {
+    for (std::size_t row = 0; row < rows; ++row) users_[static_cast<std::size_t>(codes[row])] = 1;
+  } else {
+    for (std::size_t row = 0; row < rows; ++row) users_[static_cast<std::size_t>(codes[row])] |= mask[row];
+  }
 }
 
 void ColumnPass::read_durations(std::size_t i, std::size_t rows) {
@@ -229,9 +216,7 @@ void ColumnPass::read_durations(std::size_t i, std::size_t rows) {
   if (states.min > running || states.max < running) return;
   Numbers codes;
   column(Field::job_state).values32(i, codes.data());
-  for (std::size_t row = 0; row < rows; ++row) runs_[row] = codes[row] == running ? 1 : 0;
-  any_runs_ = std::find(runs_.begin(), runs_.begin() + static_cast<std::ptrdiff_t>(rows), 1) !=
-              runs_.begin() + static_cast<std::ptrdiff_t>(rows);
+  any_runs_ = find_equal(codes, static_cast<std::int32_t>(running), runs_);
   if (!any_runs_ || !needs(Field::duration)) return;
   column(Field::start_time).values(i, starts_.data());
   for (std::size_t row = 0; row < rows; ++row)
@@ -257,23 +242,17 @@ void ColumnPass::add_running(Sums& sums, std::size_t row) {
 void ColumnPass::add_sums(const Mask& mask, std::size_t met, std::size_t rows) {
   const jobs::Wanted& wanted = *pass_.wanted_;
   all_.jobs += static_cast<std::int64_t>(met);
-  if (wanted.nodes) check(all_.nodes, sum(nodes_.data(), mask), "total_nodes");
-  if (wanted.cores) check(all_.cores, sum(cores_.data(), mask), "total_cores");
-  if (wanted.accs) check(all_.accs, sum(accs_.data(), mask), "total_accs");
-  if (wanted.seconds) check(all_.seconds, sum(seconds_.data(), mask), "total_walltime_hours");
-  if (wanted.node_seconds)
-    check(all_.node_seconds, sum_products(nodes_.data(), seconds_.data(), mask), "total_node_hours");
-  if (wanted.core_seconds)
-    check(all_.core_seconds, sum_products(cores_.data(), seconds_.data(), mask), "total_core_hours");
-  if (wanted.acc_seconds)
-    check(all_.acc_seconds, sum_products(accs_.data(), seconds_.data(), mask), "total_acc_hours");
+  if (wanted.nodes) check(all_.nodes, sum(nodes_, mask), "total_nodes");
+  if (wanted.cores) check(all_.cores, sum(cores_, mask), "total_cores");
+  if (wanted.accs) check(all_.accs, sum(accs_, mask), "total_accs");
+  if (wanted.seconds) check(all_.seconds, sum(seconds_, mask), "total_walltime_hours");
+  if (wanted.node_seconds) check(all_.node_seconds, sum_products(nodes_, seconds_, mask), "total_node_hours");
+  if (wanted.core_seconds) check(all_.core_seconds, sum_products(cores_, seconds_, mask), "total_core_hours");
+  if (wanted.acc_seconds) check(all_.acc_seconds, sum_products(accs_, seconds_, mask), "total_acc_hours");
   if (wanted.short_jobs) {
     const auto below =
         static_cast<std::int32_t>(std::min<std::int64_t>(pass_.options_.short_seconds, INT32_MAX));
-    std::uint32_t short_jobs = 0;
-    for (std::size_t row = 0; row < kBlock; ++row)
-      short_jobs += static_cast<std::uint32_t>(mask[row] & static_cast<std::uint8_t>(stored_[row] < below));
-    all_.short_jobs += short_jobs;
+    all_.short_jobs += static_cast<std::int64_t>(count_below(stored_, below, mask));
   }
   if (!any_runs_) return;
   for (std::size_t row = 0; row < rows; ++row) {
@@ -286,6 +265,53 @@ void ColumnPass::add_sums(const Mask& mask, std::size_t met, std::size_t rows) {
 void ColumnPass::add_groups(std::size_t i, const Mask& mask, std::size_t rows) {
   Numbers codes;
   column(*group_).values32(i, codes.data());
+  const bool has_all = needs(Field::duration) && needs(Field::num_nodes) && needs(Field::num_hwthreads) &&
+                       needs(Field::num_acc);
+  if (!has_all) {
+    add_groups_by_parts(codes, mask, rows);
+  } else if (!any_runs_) {
+    add_ended(codes, mask, rows);
+  } else {
+    Mask ended, runs;
+    for (std::size_t row = 0; row < kBlock; ++row) {
+      runs[row] = mask[row] & runs_[row];
+      ended[row] = mask[row] & (runs_[row] ^ 1);
+    }
+    add_ended(codes, ended, rows);
+    add_groups_by_parts(codes, runs, rows);
+  }
+  if (pairs_.empty()) return;
+  Numbers users;
+  column(Field::hpc_user).values32(i, users.data());
+  for (std::size_t row = 0; row < rows; ++row) {
+    if (mask[row] == 0) continue;
+    const std::size_t pair =
+        static_cast<std::size_t>(codes[row]) * users_.size() + static_cast<std::size_t>(users[row]);
+    pairs_[pair / 64] |= std::uint64_t{1} << pair % 64;
+  }
+}
+
+void ColumnPass::add_ended(const Numbers& codes, const Mask& mask, std::size_t rows) {
+  const auto limit =
+      static_cast<std::int32_t>(std::min<std::int64_t>(pass_.options_.short_seconds, INT32_MAX));
+  Sums* const groups = groups_.data();
+  for (std::size_t row = 0; row < rows; ++row) {
+    if (mask[row] == 0) continue;
+    Sums& sums = groups[static_cast<std::size_t>(codes[row])];
+    const std::int64_t seconds = seconds_[row];
+    ++sums.jobs;
+    sums.short_jobs += static_cast<std::int64_t>(stored_[row] < limit);
+    sums.seconds += seconds;
+    sums.nodes += nodes_[row];
+    sums.node_seconds += nodes_[row] * seconds;
+    sums.cores += cores_[row];
+    sums.core_seconds += cores_[row] * seconds;
+    sums.accs += accs_[row];
+    sums.acc_seconds += accs_[row] * seconds;
+  }
+}
+
+void ColumnPass::add_groups_by_parts(const Numbers& codes, const Mask& mask, std::size_t rows) {
   const bool weighs = needs(Field::duration);
   const bool has_nodes = needs(Field::num_nodes);
   const bool has_cores = needs(Field::num_hwthreads);
@@ -314,37 +340,58 @@ void ColumnPass::add_groups(std::size_t i, const Mask& mask, std::size_t rows) {
       ++sums.short_jobs;
     }
   }
-  if (pairs_.empty()) return;
-  Numbers users;
-  column(Field::hpc_user).values32(i, users.data());
-  for (std::size_t row = 0; row < rows; ++row) {
-    if (mask[row] == 0) continue;
-    const std::size_t pair =
-        static_cast<std::size_t>(codes[row]) * users_.size() + static_cast<std::size_t>(users[row]);
-    pairs_[pair / 64] |= std::uint64_t{1} << pair % 64;
-  }
 }
 
 void ColumnPass::add_durations(const Mask& mask, std::size_t rows) {
   jobs::DurationHistogram& histogram = *pass_.durations_;
+  const auto bins = static_cast<std::int32_t>(histogram.division().bins);
+  if (duration_counts_.empty()) duration_counts_.assign(static_cast<std::size_t>(bins) + 1, 0);
+  Numbers places;
+  divide(stored_, static_cast<std::int32_t>(histogram.division().seconds), bins, places);
   for (std::size_t row = 0; row < rows; ++row) {
-    if (mask[row] == 0) continue;
-    histogram.add(any_runs_ && runs_[row] != 0 ? pass_.options_.now - starts_[row] : stored_[row]);
+    const bool runs = any_runs_ && (mask[row] & runs_[row]) != 0;
+    if (runs) histogram.add(pass_.options_.now - starts_[row]);
+    duration_counts_[static_cast<std::size_t>(places[row])] += runs ? 0 : mask[row];
   }
 }
 
 void ColumnPass::add_numbers(Pass::Number which, std::size_t i, const Mask& mask, std::size_t rows) {
   jobs::NumberHistogram& histogram = *pass_.numbers_[which];
-  Numbers numbers;
-  std::array<std::uint8_t, kBlock> is_null;
-  column(field_of_number(which)).values32(i, numbers.data(), is_null.data());
+  const IntegerColumn& numbers = column(field_of_number(which));
+  const IntegerBlock block = numbers.block(i);
+  Numbers read;
+  Mask is_null;
+  numbers.values32(i, read.data(), is_null.data());
+  if (block.limit < static_cast<std::int64_t>(kMostCounted) && block.min >= 0) {
+    vtab::vector<std::int64_t>& counts = number_counts_[which];
+    if (counts.empty()) counts.assign(kMostCounted, 0);
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::uint8_t is_known = mask[row] & (is_null[row] ^ 1);
+      counts[static_cast<std::size_t>(read[row])] += is_known;  // NULL reads 0
+      histogram.unknown += mask[row] & is_null[row];
+    }
+    return;
+  }
   for (std::size_t row = 0; row < rows; ++row) {
     if (mask[row] == 0) continue;
     if (is_null[row] != 0) {
       ++histogram.unknown;
     } else {
-      histogram.counts.add(numbers[row]);
+      histogram.counts.add(read[row]);
     }
+  }
+}
+
+void ColumnPass::flush() {
+  for (MetricCounts& metric : metrics_) metric.flush();
+  for (std::size_t bin = 0; bin < duration_counts_.size(); ++bin)
+    pass_.durations_->add(static_cast<std::int64_t>(bin) * pass_.durations_->division().seconds,
+                          duration_counts_[bin]);
+  for (const Pass::Number which : {Pass::nodes, Pass::cores, Pass::accs}) {
+    const vtab::vector<std::int64_t>& counts = number_counts_[which];
+    for (std::size_t number = 0; number < counts.size(); ++number)
+      if (counts[number] != 0)
+        pass_.numbers_[which]->counts.add(static_cast<std::int64_t>(number), counts[number]);
   }
 }
 

@@ -29,8 +29,6 @@ class ColumnPass {
     std::int64_t seconds = 0, nodes = 0, node_seconds = 0, cores = 0, core_seconds = 0, accs = 0,
                  acc_seconds = 0;
   };
-  using Numbers = std::array<std::int32_t, kBlock>;
-
   void open(Segments& segments);
   void find_changed(Segments& segments, std::span<const std::int64_t> changed);
   /// The rows of block `i` that are meant, and how many.
@@ -39,9 +37,14 @@ class ColumnPass {
   void read_durations(std::size_t i, std::size_t rows);
   void add_sums(const Mask& mask, std::size_t met, std::size_t rows);
   void add_groups(std::size_t i, const Mask& mask, std::size_t rows);
+  /// Jobs that have all ended, and whatever can be summed.
+  void add_ended(const Numbers& codes, const Mask& mask, std::size_t rows);
+  void add_groups_by_parts(const Numbers& codes, const Mask& mask, std::size_t rows);
   void add_running(Sums& sums, std::size_t row);
   void add_durations(const Mask& mask, std::size_t rows);
   void add_numbers(jobs::Pass::Number which, std::size_t i, const Mask& mask, std::size_t rows);
+  /// Hands over what was counted on the way to histograms.
+  void flush();
   void hand_over();
   void add_to_totals(jobs::Totals& totals, const Sums& sums) const;
 
@@ -67,10 +70,12 @@ class ColumnPass {
 
   // Of the block at hand: effective durations, and what is stored. Of a job that runs seconds_ is 0; runs_ marks it.
   Numbers seconds_, stored_, nodes_, cores_, accs_;
-  std::array<std::uint8_t, kBlock> runs_;
+  Mask runs_;
   std::array<std::int64_t, kBlock> starts_;
   bool any_runs_ = false;
 
+  vtab::vector<std::int64_t> duration_counts_;               // by bin; the last one is all above
+  std::array<vtab::vector<std::int64_t>, 3> number_counts_;  // by number
   Sums all_;
   vtab::vector<Sums> groups_;          // by code
   vtab::vector<std::uint8_t> users_;   // by code: seen

@@ -10,11 +10,10 @@
 #include "frame.hpp"
 #include "packing.hpp"
 #include "raw_block.hpp"
+#include "wide.hpp"
 
 namespace warden::columns {
 namespace {
-
-using Offsets = std::array<std::uint32_t, kBlock>;
 
 std::int64_t signed_of(std::uint64_t bits) noexcept { return static_cast<std::int64_t>(bits); }
 std::uint64_t unsigned_of(std::int64_t value) noexcept { return static_cast<std::uint64_t>(value); }

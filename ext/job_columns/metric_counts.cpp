@@ -7,6 +7,8 @@ namespace {
 
 /// 4 MB of counts for a metric: beyond that, values are counted one by one.
 constexpr std::int64_t kMostIntegers = std::int64_t{1} << 20;
+/// Each edge is a loop over the block.
+constexpr std::int64_t kMostBins = 64;
 
 }  // namespace
 
@@ -39,6 +41,53 @@ void MetricCounts::put(double value, std::int64_t jobs) {
   histogram_->add(exact, true, jobs);
 }
 
+std::int64_t MetricCounts::bin_of(double value) {
+  const auto bin = histogram_->bin_of(value, !is_rounded(value));
+  return bin ? *bin : *histogram_->bin_of(exact_->of(value), true);
+}
+
+const vtab::vector<std::int64_t>& MetricCounts::edges_of(unsigned scale) {
+  for (const Edges& known : edges_)
+    if (known.scale == scale) return known.integers;
+  edges_.push_back({scale, vtab::vector<std::int64_t>(counts_.get_allocator())});
+  const double divisor = power_of_ten(scale);
+  std::int64_t from = -kMostDecimal - 1;
+  for (std::int64_t bin = 1; bin <= histogram_->bins() + 1; ++bin) {
+    // Bins rise with their values.
+    std::int64_t to = kMostDecimal + 1;
+    while (from < to) {
+      const std::int64_t middle = from + (to - from) / 2;
+      if (bin_of(static_cast<double>(middle) / divisor) >= bin) {
+        to = middle;
+      } else {
+        from = middle + 1;
+      }
+    }
+    edges_.back().integers.push_back(from);
+  }
+  return edges_.back().integers;
+}
+
+void MetricCounts::add_by_edges(const RealBlock& block, const Offsets& offsets, const Mask& mask,
+                                std::size_t met) {
+  const std::uint32_t first = block.nulls != 0 ? 1 : 0;  // offset 0 is NULL's
+  const std::size_t values = first == 0 ? met : count_from(offsets, first, mask);
+  if (values < met) histogram_->add_without_value(static_cast<std::int64_t>(met - values));
+  const std::int64_t beyond = std::int64_t{1} << block.width;
+  std::size_t here = values;  // those of this bin and above
+  std::int64_t bin = 0;
+  for (const std::int64_t edge : edges_of(block.scale)) {
+    const std::int64_t least = edge - block.base;
+    const std::size_t above = least <= first   ? here
+                              : least < beyond ? count_from(offsets, static_cast<std::uint32_t>(least), mask)
+                                               : 0;
+    histogram_->add_to(bin++, static_cast<std::int64_t>(here - above));
+    here = above;
+    if (here == 0) return;
+  }
+  histogram_->add_to(bin, static_cast<std::int64_t>(here));
+}
+
 void MetricCounts::flush() {
   const double divisor = power_of_ten(scale_);
   for (std::size_t i = 0; i < counts_.size(); ++i) {
@@ -51,6 +100,12 @@ void MetricCounts::add(std::size_t i, const Mask& mask, std::size_t met, std::si
   if (!values_) return histogram_->add_without_value(static_cast<std::int64_t>(met));
   const RealBlock block = values_->block(i);
   if (block.all_null()) return histogram_->add_without_value(static_cast<std::int64_t>(met));
+  if (block.kind == BlockKind::constant) return put(block.min, static_cast<std::int64_t>(met));
+  if (block.kind == BlockKind::packed && histogram_->is_fixed() && histogram_->bins() <= kMostBins) {
+    Offsets offsets;
+    values_->offsets(i, offsets.data());
+    return add_by_edges(block, offsets, mask, met);
+  }
   if (block.kind == BlockKind::packed) {
     // Of a block that needs fewer digits than others, each integer stands for one that ends in zeros.
     const unsigned scale = std::max<unsigned>(block.scale, counts_.empty() ? 0 : scale_);
@@ -60,7 +115,7 @@ void MetricCounts::add(std::size_t i, const Mask& mask, std::size_t met, std::si
     const bool fits =
         !__builtin_mul_overflow(first, step, &first) && !__builtin_mul_overflow(last, step, &last);
     if (fits && make_room(first, last, scale)) {
-      std::array<std::uint32_t, kBlock> offsets;
+      Offsets offsets;
       values_->offsets(i, offsets.data());
       std::uint32_t* const counts = counts_.data() + (first - base_);
       if (step != 1)

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "bytes.hpp"
+#include "wide.hpp"
 
 namespace warden::columns {
 namespace {
@@ -39,7 +40,8 @@ void pack(const std::uint32_t* __restrict values, unsigned width, std::byte* __r
   }
 }
 
-void unpack(const std::byte* __restrict words, unsigned width, std::uint32_t* __restrict values) noexcept {
+WARDEN_WIDE void unpack(const std::byte* __restrict words, unsigned width,
+                        std::uint32_t* __restrict values) noexcept {
   assert(width <= kMostWidth);
   if (width == 0) {
     std::memset(values, 0, kBlock * sizeof(*values));

@@ -18,12 +18,22 @@ double real_of(std::uint64_t bits) noexcept {
   return number;
 }
 
-/// mask[i] &= least <= offsets[i] <= most, as a loop of vectors.
-void keep_between(const std::uint32_t* offsets, std::uint32_t least, std::uint32_t most,
-                  Mask& mask) noexcept {
-  const std::uint32_t span = most - least;
-  for (std::size_t i = 0; i < kBlock; ++i)
-    mask[i] = static_cast<std::uint8_t>(mask[i] & static_cast<std::uint8_t>(offsets[i] - least <= span));
+/// How far from a bound the last bit of a value may decide: more than far enough.
+double slack(double bound) noexcept { return std::isinf(bound) ? 0 : 2e-12 * std::fabs(bound); }
+
+/// The smallest integer whose value at a scale is not below a bound, or, with `above`, is above it; within what decimals there are.
+std::int64_t first_integer(double bound, unsigned scale, bool above) noexcept {
+  const double divisor = power_of_ten(scale);
+  const double scaled = bound * divisor;
+  if (!(scaled > -static_cast<double>(kMostDecimal))) return -kMostDecimal - 1;
+  if (!(scaled < static_cast<double>(kMostDecimal))) return kMostDecimal + 1;
+  auto integer = static_cast<std::int64_t>(std::floor(scaled)) - 1;
+  const auto is_before = [&](std::int64_t i) {
+    const double value = static_cast<double>(i) / divisor;
+    return above ? value <= bound : value < bound;
+  };
+  while (is_before(integer)) ++integer;
+  return integer;
 }
 
 bool never(const Condition& condition) noexcept {
@@ -91,7 +101,7 @@ Predicates::Predicates(Store& store, const jobs::Filter& filter, const Options& 
                        std::span<const std::string_view> metrics, std::int64_t now)
     : store_(store),
       now_(now),
-      numbers_(vtab::Allocator<Numbers>(store.self().api())),
+      numbers_(vtab::Allocator<Bounds>(store.self().api())),
       codes_(vtab::Allocator<Codes>(store.self().api())),
       durations_(vtab::Allocator<Durations>(store.self().api())),
       reals_(vtab::Allocator<Reals>(store.self().api())),
@@ -168,7 +178,7 @@ Predicates::Codes Predicates::codes_of(Field field, std::string_view rule) {
 }
 
 bool Predicates::may_meet(const Zones& zones) const {
-  for (const Numbers& condition : numbers_) {
+  for (const Bounds& condition : numbers_) {
     const auto zone = zones.find(static_cast<std::int64_t>(condition.field));
     if (zone && (static_cast<std::int64_t>(zone->most) < condition.from ||
                  static_cast<std::int64_t>(zone->least) > condition.to))
@@ -198,7 +208,13 @@ void Predicates::open(Segments& segments) {
   for (Codes& codes : codes_) {
     const std::size_t room =
         room_for_codes(store_, segments.id(), codes.field, column(codes.field), codes.known);
-    if (codes.allowed.size() < room) codes.allowed.resize(room, 0);
+    if (codes.allowed.size() >= room) continue;
+    codes.allowed.resize(room, 0);
+    const auto begin = codes.allowed.begin();
+    const auto from = std::find(begin, codes.allowed.end(), 1);
+    const auto to = std::find(from, codes.allowed.end(), 0);
+    if (from != to && std::find(to, codes.allowed.end(), 1) == codes.allowed.end())
+      codes.run.emplace(static_cast<std::uint32_t>(from - begin), static_cast<std::uint32_t>(to - begin - 1));
   }
 }
 
@@ -222,7 +238,7 @@ std::size_t codes_in(Store& store, Field field) {
 }
 
 bool Predicates::apply(std::size_t i, Mask& mask, ExactValues& exact) {
-  for (const Numbers& condition : numbers_)
+  for (const Bounds& condition : numbers_)
     if (!apply(condition, i, mask)) return false;
   for (const Codes& condition : codes_)
     if (!apply(condition, i, mask)) return false;
@@ -233,18 +249,18 @@ bool Predicates::apply(std::size_t i, Mask& mask, ExactValues& exact) {
   return true;
 }
 
-bool Predicates::apply(const Numbers& condition, std::size_t i, Mask& mask) {
+bool Predicates::apply(const Bounds& condition, std::size_t i, Mask& mask) {
   const IntegerColumn& column = this->column(condition.field);
   const IntegerBlock block = column.block(i);
   if (block.all_null() || block.max < condition.from || block.min > condition.to) return false;
   if (block.nulls == 0 && block.min >= condition.from && block.max <= condition.to) return true;
   if (block.kind == BlockKind::packed || block.kind == BlockKind::constant) {
-    std::array<std::uint32_t, kBlock> offsets;
+    Offsets offsets;
     column.offsets(i, offsets.data());
     // Both bounds within what the block can have, so that they fit; a NULL's offset is below that of the smallest.
     const std::int64_t from = std::max(condition.from, block.min);
     const std::int64_t to = std::min(condition.to, block.max);
-    keep_between(offsets.data(), static_cast<std::uint32_t>(from - block.base),
+    keep_between(offsets, static_cast<std::uint32_t>(from - block.base),
                  static_cast<std::uint32_t>(to - block.base), mask);
     return true;
   }
@@ -265,8 +281,14 @@ bool Predicates::apply(const Codes& condition, std::size_t i, Mask& mask) {
   const auto last = condition.allowed.begin() + block.max + 1;
   if (std::find(first, last, 1) == last) return false;
   if (std::find(first, last, 0) == last) return true;
-  std::array<std::int32_t, kBlock> codes;
+  Numbers codes;
   column.values32(i, codes.data());
+  if (condition.run) {
+    Offsets offsets;
+    std::copy(codes.begin(), codes.end(), offsets.begin());
+    keep_between(offsets, condition.run->first, condition.run->second, mask);
+    return true;
+  }
   const std::uint8_t* allowed = condition.allowed.data();
   for (std::size_t row = 0; row < block.rows; ++row)
     mask[row] = static_cast<std::uint8_t>(mask[row] & allowed[codes[row]]);
@@ -277,17 +299,53 @@ bool Predicates::apply(const Durations& condition, std::size_t i, Mask& mask) {
   const IntegerBlock states = column(Field::job_state).block(i);
   const IntegerBlock block = column(Field::duration).block(i);
   const bool may_run = running_ != 0 && states.min <= running_ && states.max >= running_;
-  if (!may_run) return apply(Numbers{Field::duration, condition.from, condition.to}, i, mask);
+  if (!may_run) return apply(Bounds{Field::duration, condition.from, condition.to}, i, mask);
+  Numbers codes;
+  column(Field::job_state).values32(i, codes.data());
+  Mask runs;
+  if (!find_equal(codes, static_cast<std::int32_t>(running_), runs))
+    return apply(Bounds{Field::duration, condition.from, condition.to}, i, mask);
   std::array<std::int64_t, kBlock> durations;
-  std::array<std::int64_t, kBlock> codes;
   std::array<std::int64_t, kBlock> starts;
   column(Field::duration).values(i, durations.data());
-  column(Field::job_state).values(i, codes.data());
   column(Field::start_time).values(i, starts.data());
   for (std::size_t row = 0; row < block.rows; ++row) {
-    const std::int64_t seconds = codes[row] == running_ ? now_ - starts[row] : durations[row];
+    const std::int64_t seconds = runs[row] != 0 ? now_ - starts[row] : durations[row];
     const bool met = seconds >= condition.from && seconds <= condition.to;
     mask[row] = static_cast<std::uint8_t>(mask[row] & static_cast<std::uint8_t>(met));
+  }
+  return true;
+}
+
+bool Predicates::apply_packed(const Reals& condition, const RealColumn& column, std::size_t i, Mask& mask,
+                              ExactValues& exact) {
+  // Division keeps the order: what is asked of values can be asked of their integers, and so of the offsets.
+  const RealBlock block = column.block(i);
+  const std::int64_t first = block.nulls != 0 ? 1 : 0;  // offset 0 is NULL's
+  const std::int64_t last = (std::int64_t{1} << block.width) - 1;
+  const auto place = [&](double bound, bool above) {
+    return first_integer(bound, block.scale, above) - block.base;
+  };
+  const double from = condition.from;
+  const double to = condition.to;
+  // Wider by what may decide; what lies between is looked at one by one.
+  const std::int64_t least = std::max(first, place(from - slack(from), false));
+  const std::int64_t most = std::min(last, place(to + slack(to), true) - 1);
+  if (least > most) return false;
+  Offsets offsets;
+  column.offsets(i, offsets.data());
+  keep_between(offsets, static_cast<std::uint32_t>(least), static_cast<std::uint32_t>(most), mask);
+  const std::int64_t surely_from = std::max(least, place(from + slack(from), false));
+  const std::int64_t surely_to = std::min(most, place(to - slack(to), true) - 1);
+  const auto any = [&](std::int64_t a, std::int64_t b) {
+    return a <= b && any_between(offsets, static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(b), mask);
+  };
+  if (!any(least, std::min(surely_from - 1, most)) && !any(std::max(surely_to + 1, least), most)) return true;
+  for (std::size_t row = 0; row < block.rows; ++row) {
+    if (mask[row] == 0 || (offsets[row] >= surely_from && offsets[row] <= surely_to)) continue;
+    double value = static_cast<double>(block.base + offsets[row]) / power_of_ten(block.scale);
+    if (is_rounded(value) && (is_near(value, from) || is_near(value, to))) value = exact.of(value);
+    mask[row] = value >= from && value <= to ? 1 : 0;
   }
   return true;
 }
@@ -307,13 +365,13 @@ bool Predicates::apply(const Reals& condition, std::size_t which, std::size_t i,
   if ((block.max < condition.from && !decides(block.max)) ||
       (block.min > condition.to && !decides(block.min)))
     return false;
+  if (block.kind == BlockKind::packed) return apply_packed(condition, column, i, mask, exact);
   std::array<double, kBlock> values;
   std::array<std::uint8_t, kBlock> is_null;
   column.values(i, values.data(), is_null.data());
   // Wider by what may decide; what lies between is looked at one by one.
   const double from = condition.from;
   const double to = condition.to;
-  const auto slack = [](double bound) { return std::isinf(bound) ? 0 : 2e-12 * std::fabs(bound); };
   const double least = from - slack(from);
   const double most = to + slack(to);
   const double surely_from = from + slack(from);

@@ -4,14 +4,12 @@
 #include "filter.hpp"
 #include "footprint.hpp"
 #include "segments.hpp"
+#include "wide.hpp"
 
 namespace warden::columns {
 
 using jobs::is_near;
 using jobs::is_rounded;
-
-/// Which rows of a block are meant: 1 or 0 for each. Beyond the rows of the block all are 0.
-using Mask = std::array<std::uint8_t, kBlock>;
 
 /// Numbers of footprints as SQLite converts their digits, where the last bit decides. A regular footprint has at most 15 digits
 /// and no exponent (footprint.hpp), and SQLite leaves out zeros at the end before it converts: so the shortest way to write
@@ -51,7 +49,7 @@ class Predicates {
   std::uint32_t running() const noexcept { return running_; }
 
  private:
-  struct Numbers {
+  struct Bounds {
     Field field;
     std::int64_t from, to;
   };
@@ -59,6 +57,8 @@ class Predicates {
     Field field;
     std::size_t known;                   // codes there are, 0 included
     vtab::vector<std::uint8_t> allowed;  // by code
+    // Where those that are allowed follow each other: the first and the last.
+    std::optional<std::pair<std::uint32_t, std::uint32_t>> run = std::nullopt;
   };
   struct Durations {
     std::int64_t from, to;
@@ -67,10 +67,12 @@ class Predicates {
     std::int64_t column;
     double from, to;  // infinite where open
   };
-  bool apply(const Numbers& condition, std::size_t i, Mask& mask);
+  bool apply(const Bounds& condition, std::size_t i, Mask& mask);
   bool apply(const Codes& condition, std::size_t i, Mask& mask);
   bool apply(const Durations& condition, std::size_t i, Mask& mask);
   bool apply(const Reals& condition, std::size_t which, std::size_t i, Mask& mask, ExactValues& exact);
+  bool apply_packed(const Reals& condition, const RealColumn& column, std::size_t i, Mask& mask,
+                    ExactValues& exact);
   const IntegerColumn& column(Field field) const { return *fields_[static_cast<std::size_t>(field)]; }
   Codes codes_of(Field field, std::string_view rule);
 
@@ -78,7 +80,7 @@ class Predicates {
   std::int64_t now_;
   bool possible_ = true;
   std::uint32_t running_ = 0;  // the code of the state, 0 where no job is in it
-  vtab::vector<Numbers> numbers_;
+  vtab::vector<Bounds> numbers_;
   vtab::vector<Codes> codes_;
   vtab::vector<Durations> durations_;
   vtab::vector<Reals> reals_;

@@ -13,11 +13,10 @@
 #include "frame.hpp"
 #include "packing.hpp"
 #include "raw_block.hpp"
+#include "wide.hpp"
 
 namespace warden::columns {
 namespace {
-
-using Offsets = std::array<std::uint32_t, kBlock>;
 
 constexpr std::array<double, kMostScale + 1> kPowersOfTen{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
 

@@ -50,26 +50,26 @@ bool MetricHistogram::add(double v, bool exact, std::int64_t jobs) noexcept {
   } else if (peak_ == 0) {
     return true;  // x / 0 is NULL in SQL: in no bin
   }
+  const auto bin = bin_of(v, exact);
+  if (bin) add_to(*bin, jobs);
+  return bin.has_value();
+}
+
+std::optional<std::int64_t> MetricHistogram::bin_of(double v, bool exact) const noexcept {
   const auto bins = static_cast<double>(jobs_.size());
   const double place = place_of(v, peak_, bins);
   if (!exact) {
     // At the peak, too: one bit more, and it is above.
-    if (v == peak_ || !(std::fabs(place) < kMostPlaces)) return false;
+    if (v == peak_ || !(std::fabs(place) < kMostPlaces)) return std::nullopt;
     const double beyond = place - static_cast<double>(static_cast<std::int64_t>(place));
     const double edge = std::fabs(beyond);
-    if (edge < kNear || edge > 1 - kNear) return false;
+    if (edge < kNear || edge > 1 - kNear) return std::nullopt;
   }
-  if (!(v <= peak_)) {
-    above_ += jobs;
-  } else if (place <= -1) {
-    below_ += jobs;
-  } else if (place >= bins) {
-    jobs_.back() += jobs;  // a peak so small that 0.999999999 of it is itself
-  } else {
-    // Truncated toward 0, as CAST does: what is less than one bin below 0 is in the first.
-    jobs_[static_cast<std::size_t>(static_cast<std::int64_t>(place))] += jobs;
-  }
-  return true;
+  if (!(v <= peak_)) return this->bins() + 1;
+  if (place <= -1) return 0;
+  if (place >= bins) return this->bins();  // a peak so small that 0.999999999 of it is itself
+  // Truncated toward 0, as CAST does: what is less than one bin below 0 is in the first.
+  return static_cast<std::int64_t>(place) + 1;
 }
 
 void MetricHistogram::grow_beyond(double v) noexcept {

@@ -28,14 +28,14 @@ class DurationHistogram {
       : division_(division),
         jobs_(static_cast<std::size_t>(division.bins), 0, vtab::Allocator<std::int64_t>(api)) {}
 
-  void add(std::int64_t duration) noexcept {
+  void add(std::int64_t duration, std::int64_t jobs = 1) noexcept {
     const std::int64_t bin = duration / division_.seconds;
     if (bin < 0) {
-      ++below_;
+      below_ += jobs;
     } else if (bin >= division_.bins) {
-      ++above_;
+      above_ += jobs;
     } else {
-      ++jobs_[static_cast<std::size_t>(bin)];
+      jobs_[static_cast<std::size_t>(bin)] += jobs;
     }
   }
   DurationBins division() const noexcept { return division_; }
@@ -64,6 +64,19 @@ class MetricHistogram {
   /// Counts `jobs` that have a value and returns true. False, and nothing is counted, where the value is not `exact` and so
   /// near the edge of a bin that its last bit decides.
   bool add(double v, bool exact = true, std::int64_t jobs = 1) noexcept;
+  /// Whether the peak is one that was given, and is no 0: each value has its bin from the beginning.
+  bool is_fixed() const noexcept { return !grows_ && peak_ != 0; }
+  /// The bin of a value by the peak as it is: 0 is below all, bins() + 1 above. Empty where it is not `exact`, and near an edge.
+  std::optional<std::int64_t> bin_of(double v, bool exact) const noexcept;
+  void add_to(std::int64_t bin, std::int64_t jobs) noexcept {
+    if (bin == 0) {
+      below_ += jobs;
+    } else if (bin > bins()) {
+      above_ += jobs;
+    } else {
+      jobs_[static_cast<std::size_t>(bin - 1)] += jobs;
+    }
+  }
   void add_without_value(std::int64_t jobs = 1) noexcept { without_value_ += jobs; }
   /// Where the peak grows: makes room for a value that is going to be counted.
   void grow_to(double v) noexcept {
