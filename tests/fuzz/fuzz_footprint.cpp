@@ -22,7 +22,7 @@ const std::vector<std::string_view> kKeys{"a", "ab", "mem_bw_avg",
                                           "this_is_a_key_of_more_than_thirty_two_bytes_avg"};
 
 const fuzz::LinkedHost& host() {
-  static const fuzz::LinkedHost made;
+  static const fuzz::LinkedHost made(false);
   return made;
 }
 

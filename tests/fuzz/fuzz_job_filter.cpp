@@ -9,7 +9,7 @@ using namespace warden;
 using fuzz::require;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const fuzz::LinkedHost host;
+  static const fuzz::LinkedHost host(true);
   fuzz::Bytes input(data, size);
   host.ask("UPDATE job SET footprint = ?1 WHERE id = 2", input.line());
   const std::string_view filter = input.rest();

@@ -34,7 +34,7 @@ const fuzz::LinkedHost& host() {
   static const fuzz::LinkedHost* const made = [] {
     constexpr std::array<std::pair<const char*, const char*>, 3> kEnvironment{
         {{"WARDEN_STATEMENT_STATS", "off"}, {"WARDEN_EVENTS", "12"}, {"WARDEN_HISTORY", "8"}}};
-    auto* host = new fuzz::LinkedHost(kEnvironment);
+    auto* host = new fuzz::LinkedHost(true, kEnvironment);
     const std::string names = host->ask("SELECT group_concat(name) FROM pragma_table_info('job')").value();
     host->db().rows("CREATE TABLE odd(" + names + "); INSERT INTO odd SELECT * FROM job;" + kOdd +
                     "CREATE VIEW seen AS SELECT * FROM job");

@@ -1,5 +1,5 @@
 // A host for fuzzers of the extension: one connection with warden linked in, so that its branches count as those of the
-// program, without its thread, and with six jobs and their columns.
+// program, without its thread, and with six jobs.
 #pragma once
 
 #include <span>
@@ -31,14 +31,16 @@ struct Answer {
 class LinkedHost {
  public:
   /// Made once in a process. `environment`: variables that are set before the load, name and value.
-  explicit LinkedHost(std::span<const std::pair<const char*, const char*>> environment = {}) {
+  /// `columns`: the jobs have some.
+  explicit LinkedHost(bool columns, std::span<const std::pair<const char*, const char*>> environment = {}) {
     ::setenv("WARDEN_WATCHDOG", "off", 1);
     for (const auto& [name, value] : environment) ::setenv(name, value, 1);
     char* message = nullptr;
     const int rc = sqlite3_warden_init(db_.get(), &message, test::real_api());
     require(rc == SQLITE_OK_LOAD_PERMANENTLY || rc == SQLITE_OK, "warden loads",
             message == nullptr ? "" : message);
-    db_.rows(test::kJobTables + test::kSixJobs + "CREATE VIRTUAL TABLE job_index USING job_columns");
+    db_.rows(test::kJobTables + test::kSixJobs);
+    if (columns) db_.rows("CREATE VIRTUAL TABLE job_index USING job_columns");
   }
   sqlite3* get() const { return db_.get(); }
   const test::Db& db() const { return db_; }
