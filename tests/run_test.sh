@@ -107,7 +107,10 @@ lane_of_hosts() {
   counted "the extension in a host" "$dir"/warden_host_tests --color_output=no
   if runs_all "$1"; then
     of_the_core "$@"
-    [[ $1 == tsan ]] || counted "a host with and without" "$dir"/transparency/warden_transparency_tests --color_output=no
+    if [[ $1 != tsan ]]; then
+      counted "a host with and without" "$dir"/transparency/warden_transparency_tests --color_output=no
+      counted "untrusted input" "$dir"/untrusted/warden_untrusted_tests --color_output=no
+    fi
   fi
   echo "lane $tests_passed $tests_failed"
 }
@@ -126,7 +129,6 @@ lane_that_computes() {
     local beside=()
     [[ $preset != tsan ]] || beside=(--run_test=errors_beside_the_watchdog)
     counted "memory, interrupts and files that fail" "$dir"/faults/warden_fault_tests --color_output=no "${beside[@]}"
-    [[ $preset == tsan ]] || counted "untrusted input" "$dir"/untrusted/warden_untrusted_tests --color_output=no
   else
     of_the_core "$@"
   fi

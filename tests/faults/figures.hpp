@@ -28,8 +28,8 @@ Figures& figures();
 /// Every place is tried, not a sample: TEST_SECONDS is set, as `./run test --long` does.
 inline bool is_thorough() { return std::getenv("TEST_SECONDS") != nullptr; }
 
-/// True in the builds of AddressSanitizer and ThreadSanitizer, which take several times as long.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/// True in the builds of AddressSanitizer, ThreadSanitizer and gcov, which take several times as long.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(WARDEN_COUNTS_PROGRAM)
 inline constexpr bool kSanitized = true;
 #else
 inline constexpr bool kSanitized = false;

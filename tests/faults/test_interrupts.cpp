@@ -11,7 +11,7 @@ namespace warden::test {
 namespace {
 
 /// How many places of an operation are tried by default, for each way to interrupt.
-constexpr std::int64_t kPlaces = kSanitized ? 15 : 60;
+constexpr std::int64_t kPlaces = kSanitized ? 15 : 30;
 /// And in a thorough run, of the operations that take many thousands of instructions.
 constexpr std::int64_t kPlacesThorough = 1000;
 

@@ -13,7 +13,7 @@ namespace warden::test {
 namespace {
 
 /// How many places of an operation are tried by default, for each fault, once and lasting.
-constexpr std::int64_t kPlaces = kSanitized ? 2 : 6;
+constexpr std::int64_t kPlaces = kSanitized ? 2 : 3;
 
 /// Enough that a scan reads many pages, and none of them has an overflow page, whose content nothing checks.
 const std::string kManyJobs =

@@ -14,7 +14,7 @@ namespace warden::test {
 namespace {
 
 /// How many places of an operation are tried by default, for each heap and kind of failure.
-constexpr std::int64_t kPlaces = kSanitized ? 10 : 50;
+constexpr std::int64_t kPlaces = kSanitized ? 10 : 25;
 
 enum class Kind { once, lasting, twice };
 
