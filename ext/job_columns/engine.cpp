@@ -18,6 +18,17 @@ vtab::string quoted(ext::SqliteConnection& self, std::string_view name) {
 
 Engine::Engine(ext::SqliteConnection& self, const jobs::Source& source)
     : self_(self), metrics_(vtab::Allocator<std::string_view>(self.api())) {
+  try {
+    find(source);
+  } catch (const vtab::error& e) {
+    if ((e.code() & 0xff) != SQLITE_AUTH) throw;
+    store_.reset();
+    none_ = "the host's authorizer keeps warden from looking at the columns";
+  }
+}
+
+void Engine::find(const jobs::Source& source) {
+  ext::SqliteConnection& self = self_;
   const vtab::string nothing{vtab::Allocator<char>(self.api())};
   // Where SQLite finds a table whose schema isn't named.
   vtab::vector<vtab::string> schemas{vtab::Allocator<vtab::string>(self.api())};

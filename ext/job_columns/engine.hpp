@@ -26,6 +26,7 @@ class Engine {
   vtab::string left_for_rows();
 
  private:
+  void find(const jobs::Source& source);
   bool try_table(std::string_view schema, std::string_view name, std::string_view source);
 
   ext::SqliteConnection& self_;

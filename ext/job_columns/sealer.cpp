@@ -63,7 +63,26 @@ std::optional<std::int64_t> Sealer::smallest_changed(std::int64_t from) {
   return least.integer(0);
 }
 
+std::int64_t Sealer::metrics() {
+  Statement known = prepared(store_, store_.empty() << "SELECT max(code) FROM " << store_.table("value")
+                                                    << " WHERE \"column\" = " << kNamesOfMetrics);
+  known.step();
+  return known.integer(0);
+}
+
+void Sealer::declare_new(std::int64_t metrics_before) {
+  // Triggers that are made anew change the schema, and with it the virtual table is declared anew.
+  if (metrics() != metrics_before) store_.make_triggers(options_.source);
+}
+
 bool Sealer::refresh(std::size_t most_segments) {
+  const std::int64_t metrics_before = metrics();
+  const bool is_all = take_in(most_segments);
+  declare_new(metrics_before);
+  return is_all;
+}
+
+bool Sealer::take_in(std::size_t most_segments) {
   std::int64_t from = INT64_MIN;
   for (std::size_t i = 0; i < most_segments; ++i) {
     const auto changed = smallest_changed(from);

@@ -25,8 +25,12 @@ class Sealer {
   void optimize();
 
  private:
+  bool take_in(std::size_t most_segments);
   /// Makes the segments of a range anew out of the source, which must be the whole domain of those that it meets.
   void seal(Range range);
+  /// Has every connection look at the columns anew, where metrics have been met that were not there before.
+  void declare_new(std::int64_t metrics_before);
+  std::int64_t metrics();
   void store_segment(SegmentWriter& writer);
   /// The segments whose domain a job falls into: from its first job up to the next segment's.
   Range domain_of(std::int64_t id);

@@ -131,6 +131,18 @@ BOOST_AUTO_TEST_CASE(a_reader_of_an_old_snapshot_keeps_the_columns_of_then) {
   BOOST_TEST((reader.rows(by_user + "'columns'") != then));
 }
 
+BOOST_AUTO_TEST_CASE(a_metric_that_appears_is_a_column_for_others_at_once) {
+  const InFile file("wal");
+  const Db other = std::move(Db(file.path).load());
+  other.rows("SELECT count(mem_bw_avg) FROM job_index");
+  const Db writer = std::move(Db(file.path).load());
+  writer.rows(
+      "UPDATE job SET footprint = '{\"quite_new\": 12.5}' WHERE id = 7;"
+      "INSERT INTO job_index(job_index) VALUES ('refresh')");
+  BOOST_TEST(other.one("SELECT count(quite_new) || '|' || sum(quite_new) FROM job_index") == "1|12.5");
+  BOOST_TEST(writer.one("SELECT sum(jobs) FROM job_metric_histogram(NULL, '[\"quite_new\"]')") == "1");
+}
+
 BOOST_AUTO_TEST_CASE(each_schema_has_its_own) {
   const InFile file("wal");
   const Indexed jobs(500);
