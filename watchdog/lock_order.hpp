@@ -81,12 +81,12 @@ class Scheduler {
   /// It can't go on before another thread has: a lock is held, or what it waits for has not happened.
   virtual void must_wait() = 0;
   /// A thread of warden's own was made; it has begun, and takes turns from now on; it ends.
-  virtual void made() {}
-  virtual void born() {}
-  virtual void gone() {}
+  virtual void made() = 0;
+  virtual void born() = 0;
+  virtual void gone() = 0;
   /// The calling thread waits in the system for the end of such a thread; and that is over.
-  virtual void away() {}
-  virtual void back() {}
+  virtual void away() = 0;
+  virtual void back() = 0;
 };
 inline std::atomic<Scheduler*> scheduler{nullptr};
 

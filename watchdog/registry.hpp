@@ -68,7 +68,7 @@ class Connection {
   virtual std::optional<std::int64_t> try_release() noexcept = 0;
   /// Returns when the other thread of warden's that is inside by one of these at this moment, if there is one, has left. For
   /// who was asked for something and won't blame the host for warden's own looks; not for the watchdog.
-  virtual void wait_for_others() noexcept {}
+  virtual void wait_for_others() noexcept = 0;
   /// Is somebody inside the connection at this moment? Brings `activity` up to date where nobody is. Unknown where only its
   /// own thread may touch it, and while another thread of warden's does.
   enum class Inside : std::uint8_t { nobody, somebody, unknown };

@@ -87,6 +87,7 @@ class FakeConnection : public Connection {
     return given;
   }
 
+  void wait_for_others() noexcept override {}
   Inside look_inside() noexcept override {
     if (!can_touch) return Inside::unknown;
     if (busy) return Inside::somebody;

@@ -104,6 +104,7 @@ BOOST_AUTO_TEST_CASE(the_last_owner_may_use_the_registry_while_it_dies) {
     bool touchable() const noexcept override { return false; }
     bool try_measure(warden::Depth) noexcept override { return false; }
     std::optional<std::int64_t> try_release() noexcept override { return std::nullopt; }
+    void wait_for_others() noexcept override {}
     Inside look_inside() noexcept override { return Inside::unknown; }
     bool interrupt(std::int64_t, bool) noexcept override { return false; }
     Registry& registry_;
