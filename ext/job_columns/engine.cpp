@@ -53,13 +53,9 @@ void Engine::find(const jobs::Source& source) {
     if (!found.step()) continue;
     const vtab::string name(found.text(0), nothing.get_allocator());
     found = Statement();
-    Statement all;
-    if (!Statement::if_there(self,
-                             vtab::string(nothing)
-                                 << "SELECT name FROM " << quoted(self, schema) << tables
-                                 << " WHERE type = 'table' AND sql LIKE 'create virtual table%job_columns%'",
-                             all))
-      return;
+    Statement all(self, vtab::string(nothing)
+                            << "SELECT name FROM " << quoted(self, schema) << tables
+                            << " WHERE type = 'table' AND sql LIKE 'create virtual table%job_columns%'");
     while (all.step()) {
       if (try_table(schema, all.text(0), name)) return;
     }

@@ -45,6 +45,7 @@ struct Table : sqlite3_vtab {
       if (kind != SQLITE_ERROR && kind != SQLITE_CORRUPT)
         throw;  // such as a lock: another time it can be read
       trouble = e.what();
+      options.fields = 1;  // it must have a column: id
     }
   }
 

@@ -243,6 +243,94 @@ BOOST_AUTO_TEST_CASE(each_kind_of_damage_is_told) {
   BOOST_TEST(db.error(checked) == "");
 }
 
+BOOST_AUTO_TEST_CASE(jobs_may_come_anywhere) {
+  const auto copy = [&](std::int64_t id) {
+    db.rows(
+        "INSERT INTO job SELECT " + std::to_string(id) + ", job_id + 1000000 + " + std::to_string(id) +
+        ", cluster, subcluster, submit_time, start_time, hpc_user, project, cluster_partition, array_job_id, "
+        "duration, walltime, job_state, meta_data, resources, num_nodes, num_hwthreads, num_acc, smt, "
+        "shared, "
+        "monitoring_status, energy, energy_footprint, footprint FROM job LIMIT 1");
+  };
+  const std::string by_user =
+      "SELECT * FROM job_stats(NULL, 'user') WHERE now = " + kNow + " AND engine = 'ENGINE' ORDER BY 1";
+  const auto check = [&](const char* word) {
+    command(word);
+    command("integrity-check");
+    BOOST_TEST(db.one("SELECT count(*) FROM job_index_delta") == "0");
+    agree(by_user);
+  };
+  copy(-5);  // before all
+  check("refresh");
+  for (std::int64_t id = 1501; id <= 2048; ++id) copy(id);
+  check("refresh");
+  copy(2049);  // behind a full one
+  check("refresh");
+  db.rows("DELETE FROM job WHERE id BETWEEN 20 AND 1800");
+  check("refresh");
+  for (const std::int64_t id : {30, 500, 1700}) copy(id);  // where others have been
+  check("optimize");
+  db.rows("CREATE TEMP TABLE one AS SELECT * FROM job LIMIT 1; DELETE FROM job");
+  check("refresh");
+  db.rows("INSERT INTO job SELECT * FROM one");
+  check("refresh");
+  BOOST_TEST(db.one("SELECT count(*) FROM job_index") == "1");
+  db.rows("DROP TABLE job_index_config");
+  BOOST_TEST(engine() == "rows: the source has no job_columns table");
+}
+
+BOOST_AUTO_TEST_CASE(segments_of_several_blocks_leave_out_what_is_not_meant) {
+  db.rows(
+      "DROP TABLE job_index; UPDATE job SET start_time = 1704000000 + id * 10, footprint = "
+      "json_object('steady', "
+      "iif(id <= 1024, id + 0.125, id));"
+      "UPDATE job SET job_state = 'completed' WHERE job_state = 'running' AND id > 10;"
+      "CREATE VIRTUAL TABLE job_index USING job_columns(source=job)");
+  BOOST_TEST(db.one("SELECT count(*) FROM job_index WHERE id > 1100") == "400");
+  BOOST_TEST(db.one("SELECT count(*) FROM job_index WHERE start_time >= 1704011000") == "401");
+  for (const char* filter : {R"({"startTime":{"from":"2023-12-31T05:30:00Z","to":"2023-12-31T09:00:00Z"}})",
+                             R"({"duration":{"from":60,"to":3600}})",
+                             R"({"metricStats":[{"metricName":"steady","range":{"from":0.5,"to":1e9}}]})",
+                             R"({"metricStats":[{"metricName":"steady","range":{"from":1200,"to":0}}]})",
+                             R"({"metricStats":[{"metricName":"steady","range":{"from":0,"to":1000.125}}]})"})
+    for (const char* rest : {"", ", 'cluster'"})
+      agree("SELECT * FROM job_stats(" + text_of(filter) + rest + ") WHERE now = " + kNow +
+            " AND engine = 'ENGINE' ORDER BY 1");
+  agree("SELECT * FROM job_metric_histogram(NULL, '[\"steady\"]', 20) WHERE engine = 'ENGINE'");
+  // Of the states that were seen, none is left that runs.
+  db.rows("UPDATE job SET job_state = 'failed' WHERE job_state = 'running'");
+  command("refresh");
+  agree(R"(SELECT * FROM job_stats('{"duration":{"from":60,"to":3600}}') WHERE engine = 'ENGINE')");
+  db.rows("DELETE FROM job WHERE id = 30");
+  command("refresh");
+  db.rows(
+      "INSERT INTO job SELECT 30, 77777777, cluster, subcluster, submit_time, start_time, hpc_user, project, "
+      "cluster_partition, array_job_id, duration, walltime, job_state, meta_data, resources, num_nodes, "
+      "num_hwthreads, "
+      "num_acc, smt, shared, monitoring_status, energy, energy_footprint, footprint FROM job WHERE id = 4;"
+      "DELETE FROM job_index_delta");
+  BOOST_TEST(
+      db.error("INSERT INTO job_index(job_index) VALUES ('integrity-check')").find("job 30 is missing") !=
+      std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(very_many_users_and_projects_are_left_to_rows) {
+  db.rows(
+      "CREATE TABLE crowd(id INTEGER PRIMARY KEY, start_time INT, duration INT, job_state TEXT, hpc_user "
+      "TEXT, project "
+      "TEXT, num_nodes INT, num_hwthreads INT, num_acc INT);"
+      "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 6000) INSERT INTO crowd "
+      "SELECT i, 0, 1, "
+      "'completed', 'u' || i, 'p' || i, 1, 1, 0 FROM n;"
+      "CREATE VIRTUAL TABLE crowd_index USING job_columns(source=crowd)");
+  BOOST_TEST(why("SELECT * FROM job_stats(NULL, 'project', 'crowd') WHERE engine = 'ENGINE'") ==
+             "there are too many users and groups for the columns");
+  agree(
+      "SELECT sum(total_users), count(*) FROM job_stats(NULL, 'project', 'crowd') WHERE now = 9 AND engine = "
+      "'ENGINE'");
+  agree("SELECT total_users FROM job_stats(NULL, NULL, 'crowd') WHERE now = 9 AND engine = 'ENGINE'");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace warden::test

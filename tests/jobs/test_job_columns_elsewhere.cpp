@@ -143,6 +143,17 @@ BOOST_AUTO_TEST_CASE(a_metric_that_appears_is_a_column_for_others_at_once) {
   BOOST_TEST(writer.one("SELECT sum(jobs) FROM job_metric_histogram(NULL, '[\"quite_new\"]')") == "1");
 }
 
+BOOST_AUTO_TEST_CASE(one_of_another_version_can_be_dropped_and_nothing_else) {
+  const InFile file("wal");
+  Db(file.path).rows("UPDATE job_index_config SET value = '7' WHERE key = 'version'");
+  const Db db = std::move(Db(file.path).load());
+  const std::string version = "job_columns: \"job_index\" has format version 7, and this warden knows 1";
+  BOOST_TEST(db.error("SELECT * FROM job_index") == version);
+  BOOST_TEST(db.error("INSERT INTO job_index(job_index) VALUES ('rebuild')") == version);
+  db.rows("DROP TABLE job_index");
+  BOOST_TEST(db.one("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'job_index%'") == "0");
+}
+
 BOOST_AUTO_TEST_CASE(each_schema_has_its_own) {
   const InFile file("wal");
   const Indexed jobs(500);
