@@ -92,8 +92,8 @@ programs_of() {
 readonly kAggressive=(WARDEN_SAMPLE_INTERVAL_MS=1 WARDEN_IDLE_GRACE_MS=0 WARDEN_IDLE_KEEP=0 WARDEN_IDLE_RELEASE_MS=1
   WARDEN_TRIM=always WARDEN_TRIM_INTERVAL_MS=1)
 
-# Three lanes run side by side: one with the extension in a host, one that computes, and one that mostly waits. With sanitizers
-# the first takes as long as most of the others together; without, it has time for more.
+# Three lanes run side by side: one with the extension in a host, one that computes, and one that mostly waits. The core goes with
+# the first, and with sanitizers, which make that one long, with the last.
 of_the_core() {
   local dir=$2/tests
   [[ $1 == tsan ]] || counted "the core" "$dir"/warden_unit --color_output=no
@@ -129,14 +129,13 @@ lane_that_computes() {
     local beside=()
     [[ $preset != tsan ]] || beside=(--run_test=errors_beside_the_watchdog)
     counted "memory, interrupts and files that fail" "$dir"/faults/warden_fault_tests --color_output=no "${beside[@]}"
-  else
-    of_the_core "$@"
   fi
   echo "lane $tests_passed $tests_failed"
 }
 
 lane_that_waits() {
   tests_passed=0 tests_failed=0
+  runs_all "$1" || of_the_core "$@"
   counted "resources gone" "$2"/tests/resources/warden_resource_tests --color_output=no
   echo "lane $tests_passed $tests_failed"
 }
