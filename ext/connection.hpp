@@ -7,8 +7,8 @@
 //  - the connection's own thread, that is, whoever is inside SQLite with it: hooks, functions, tables. It may use the
 //    handle freely (members named own_x);
 //  - any other thread, through try_measure(), try_release() and look_inside(): under handle_lock_, which it only tries, and
-//    under the connection's mutex, which it only tries. (wait_for_others() waits for handle_lock_, with nothing in hand.) A connection without a mutex (the sqlite3 CLI,
-//    SQLITE_OPEN_NOMUTEX) or with a shared cache (whose locks would be waited for) is never touched by another thread;
+//    under the connection's mutex, which it only tries. (wait_for_others() waits for handle_lock_, with nothing in hand.) A
+//    connection without a mutex (the sqlite3 CLI, SQLITE_OPEN_NOMUTEX) or with a shared cache (whose locks would be waited for) is never touched by another thread;
 //  - any other thread, through interrupt(): sqlite3_interrupt() needs no mutex, only a handle that is not being closed. It
 //    is called while a statement that runs is kept from ending (Activity::interrupt), and so is the connection.
 //

@@ -13,9 +13,11 @@
 --     a minute or an hour will do: it takes as long as it takes to read those jobs.
 --   * What warden says by SELECT * FROM job_stats(...) and its sisters comes from the columns by itself (job_engine() says
 --     so). cc-backend's own statements don't: they read the table as before, by the indexes that are left.
---   * The way back: DROP TABLE job_index; the indexes that are dropped here stand in cc-backend's migrations 08 to 11.
+--   * The way back: DROP TABLE job_index; the indexes that are dropped here stand in cc-backend's migrations.
 --   * The room of the indexes is free within the file, for new jobs. VACUUM gives it to the file system, and needs as much again.
 
+-- No index goes if the columns can't be made.
+.bail on
 SELECT count(*) AS jobs FROM job;
 SELECT count(*) AS indexes_before FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'job' AND sql IS NOT NULL;
 
@@ -91,3 +93,4 @@ ANALYZE job;
 SELECT count(*) AS indexes_after FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'job' AND sql IS NOT NULL;
 SELECT round(100.0 * freelist_count / page_count) AS percent_of_the_file_free FROM pragma_freelist_count, pragma_page_count;
 SELECT job_engine(NULL) AS statistics_from;
+.bail off

@@ -73,7 +73,14 @@ bool Engine::try_table(std::string_view schema, std::string_view name, std::stri
     return false;
   const vtab::string of(snapshot.text(0), vtab::Allocator<char>(self_.api()));
   if (self_.api()->stricmp(of.c_str(), std::string(source).c_str()) != 0) return false;
-  Options options = store.options();
+  Options options{store.empty(), store.empty()};
+  try {
+    options = store.options();
+  } catch (const vtab::error& e) {
+    if ((e.code() & 0xff) != SQLITE_ERROR) throw;
+    none_ = e.what();  // such as a later version's
+    return false;
+  }
   if (const std::string trouble = store.trouble(options); !trouble.empty()) {
     none_ = "job_columns table \"" + std::string(name) + "\": " + trouble;
     return false;

@@ -76,6 +76,9 @@ void Sealer::declare_new(std::int64_t metrics_before) {
 }
 
 bool Sealer::refresh(std::size_t most_segments) {
+  // Else changes that nobody has noted would be taken for none.
+  if (const std::string trouble = store_.trouble(options_); !trouble.empty())
+    throw vtab::error("job_columns: \"" + std::string(store_.name()) + "\": " + trouble);
   const std::int64_t metrics_before = metrics();
   const bool is_all = take_in(most_segments);
   declare_new(metrics_before);

@@ -19,7 +19,7 @@ class Sealer {
   /// Forgets all segments and texts, and makes all anew, triggers too.
   void rebuild();
   /// Takes in what the delta lists, at most so many segments of it; what is done is told by the return value: true where the
-  /// delta is empty then.
+  /// delta is empty then. Throws where the delta can't be trusted.
   bool refresh(std::size_t most_segments);
   /// As refresh(), and puts small segments that follow each other together.
   void optimize();

@@ -144,6 +144,7 @@ void Store::drop() {
 
 void Store::rename(std::string_view name) {
   const Options given = options();
+  const bool is_sound = trouble(given).empty();
   for (const std::string_view trigger : kTriggers)
     run(empty() << "DROP TRIGGER IF EXISTS " << table(trigger));
   for (const std::string_view each : kTables) {
@@ -155,7 +156,8 @@ void Store::rename(std::string_view name) {
     run(sql);
   }
   name_ = name;
-  make_triggers(given.source);
+  // What was missed before must not be forgotten: without triggers it stays out of use until a 'rebuild'.
+  if (is_sound) make_triggers(given.source);
 }
 
 vtab::string Store::uniqueness(std::string_view source, vtab::string* conditions, vtab::string* columns) {

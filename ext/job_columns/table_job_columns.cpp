@@ -3,9 +3,9 @@
 //   CREATE VIRTUAL TABLE job_index USING job_columns(source=job);
 //
 // That reads all jobs, like CREATE INDEX, at some hundred thousand a second. The job statistics then use it by themselves.
-// It can be read, too: its columns are those of the source that statistics and
-// filters need, under their names, job_name out of meta_data, and a column for each metric that footprints had by the last
-// 'refresh' or 'rebuild' (for the connection that has run it: when it opens the database anew).
+// It can be read, too: its columns are those of the source that statistics and filters need, under their names, job_name out
+// of meta_data, and a column for each metric that footprints had by the last 'refresh' or 'rebuild' (for the connection
+// that has run it: when it opens the database anew).
 //
 // Options: source, a table of the same schema with an INTEGER PRIMARY KEY (job); metrics, a JSON array of the names of those
 // that are kept, in quotes (all that are met); segment_jobs, 1024 to 65536 (65536).

@@ -314,8 +314,25 @@ BOOST_AUTO_TEST_CASE(segments_of_several_blocks_leave_out_what_is_not_meant) {
       std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(very_many_users_and_projects_are_left_to_rows) {
-  if (kSlow) return;
+BOOST_AUTO_TEST_CASE(nothing_but_a_rebuild_makes_up_for_what_was_missed) {
+  const std::string by_user =
+      "SELECT * FROM job_stats(NULL, 'user') WHERE now = " + kNow + " AND engine = 'ENGINE' ORDER BY 1";
+  db.rows(
+      "DROP TRIGGER job_index_updated; UPDATE job SET hpc_user = 'unseen' WHERE id < 100;"
+      "UPDATE job SET id = 5000, footprint = '{\"never_met\": 1}' WHERE id = 200");
+  const std::string trouble = "its triggers are not on the source; 'rebuild' makes them anew";
+  for (const char* word : {"refresh", "refresh=1", "optimize"})
+    BOOST_TEST(db.error(std::string("INSERT INTO job_index(job_index) VALUES ('") + word + "')") ==
+               "job_columns: \"job_index\": " + trouble);
+  db.rows("ALTER TABLE job_index RENAME TO fast");
+  BOOST_TEST(engine() == "rows: job_columns table \"fast\": " + trouble);
+  agree(by_user);
+  db.rows("INSERT INTO fast(fast) VALUES ('rebuild')");
+  BOOST_TEST(engine() == "columns: fast");
+  agree(by_user);
+}
+
+BOOST_AUTO_TEST_CASE(very_many_users_and_projects_are_left_to_rows, *boost::unit_test::enable_if<!kSlow>()) {
   db.rows(
       "CREATE TABLE crowd(id INTEGER PRIMARY KEY, start_time INT, duration INT, job_state TEXT, hpc_user "
       "TEXT, project "

@@ -190,8 +190,8 @@ BOOST_AUTO_TEST_CASE(columns_go_with_their_table_and_are_left_alone_where_they_c
   db.rows("UPDATE job SET duration = 2 WHERE id = 3");  // no trigger is left
 }
 
-BOOST_AUTO_TEST_CASE(where_nearly_all_has_changed_rows_are_read) {
-  if (kSlow) return;  // a million rows
+BOOST_AUTO_TEST_CASE(where_nearly_all_has_changed_rows_are_read,
+                     *boost::unit_test::enable_if<!kSlow>()) {  // a million rows
   const Indexed jobs(1100);
   const Db& db = jobs.db;
   db.rows(

@@ -150,6 +150,8 @@ BOOST_AUTO_TEST_CASE(one_of_another_version_can_be_dropped_and_nothing_else) {
   const std::string version = "job_columns: \"job_index\" has format version 7, and this warden knows 1";
   BOOST_TEST(db.error("SELECT * FROM job_index") == version);
   BOOST_TEST(db.error("INSERT INTO job_index(job_index) VALUES ('rebuild')") == version);
+  BOOST_TEST(db.one("SELECT job_engine(NULL)") == "rows: " + version);
+  BOOST_TEST(db.one("SELECT total_jobs FROM job_stats") == std::to_string(kSomeJobs));
   db.rows("DROP TABLE job_index");
   BOOST_TEST(db.one("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'job_index%'") == "0");
 }

@@ -17,3 +17,5 @@ SELECT group_key, total_jobs FROM job_stats(NULL, 'cluster') WHERE engine = 'col
 SELECT job_engine(NULL);
 DROP TABLE job_index;
 SELECT job_engine(NULL), count(*) FROM sqlite_schema WHERE name LIKE 'job_index%';
+-- Without warden no index goes.
+.shell f=$(mktemp); sqlite3 $f ".read sql/jobs_schema.sql" "CREATE INDEX jobs_cluster_user ON job(cluster, hpc_user)"; sqlite3 $f ".read sql/job_columns.sql" >/dev/null 2>&1; sqlite3 $f "SELECT name FROM sqlite_schema WHERE name = 'jobs_cluster_user'"; rm $f
