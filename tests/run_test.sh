@@ -1,6 +1,6 @@
 # ./run test: sourced by ./run. Every quality gate, each in a build of its own; ends in "N passed, N failed".
 
-readonly kTestPackages=(clang-format)
+readonly kTestPackages=(clang-format procps)
 readonly kSqliteSourcePackages=(gcc make tcl) # for tests/sqlite_source.sh
 readonly kFuzzPackages=(clang libclang-rt-14-dev)
 tests_passed=0
@@ -17,19 +17,54 @@ timed() {
 
 source tests/run_coverage.sh
 
+# A program that has not ended after so many seconds hangs: it is a failure that says where, not a run without an end.
+program_limit_s() { echo $((1200 + 30 * ${TEST_SECONDS:-0})); }
+
+# The process and all that it has started.
+processes_of() {
+  local child
+  echo "$1"
+  for child in $(pgrep -P "$1"); do processes_of "$child"; done
+}
+
+# What the threads of a process are at, as well as this machine can tell.
+show_stacks() {
+  echo "process $1: $(tr '\0' ' ' <"/proc/$1/cmdline")"
+  if command -v gdb >/dev/null; then
+    timeout 60 gdb -p "$1" -batch -ex 'thread apply all backtrace 30' 2>&1 | grep -E '^(Thread|#)'
+  else
+    grep -H . "/proc/$1/task/"*/{comm,wchan,syscall}
+  fi
+} 2>/dev/null
+
+# within_limit <command...>: its status; one that hangs is looked at, and ended with all that it has started.
+within_limit() {
+  local pid process
+  "$@" &
+  pid=$!
+  if ! timeout "$(program_limit_s)" tail -s 0.1 --pid=$pid -f /dev/null; then
+    echo "still running after $(program_limit_s) s:"
+    for process in $(processes_of $pid); do show_stacks "$process"; done
+    kill -KILL $(processes_of $pid)
+  fi
+  wait $pid
+}
+
 # counted <name> <command...>: runs a Boost.Test program and adds up its cases.
 counted() {
   local name=$1 out cases failures began=$SECONDS
   shift
   out=$(mktemp)
-  if "$@" >"$out" 2>&1; then
+  if within_limit "$@" --log_level=unit_scope >"$out" 2>&1; then
     cases=$(sed -n 's/^Running \([0-9]*\) test case.*/\1/p' "$out")
     [[ -n $cases ]] || { echo "$name ran no test"; tests_failed=$((tests_failed + 1)); cat "$out"; rm -f "$out"; return; }
     tests_passed=$((tests_passed + cases))
     echo "  $name: $cases passed in $((SECONDS - began)) s"
     sed -n 's/^figures:/    &/p' "$out"
   else
-    cat "$out"
+    # The last case entered is the one that hung or crashed; which others there were is of no interest.
+    grep -vE '(Entering|Leaving) test |is skipped because' "$out" || true
+    grep 'Entering test case' "$out" | tail -n 1
     failures=$(sed -n 's/.*\*\*\* \([0-9]*\) failure.*/\1/p' "$out")
     cases=$(sed -n 's/^Running \([0-9]*\) test case.*/\1/p' "$out")
     tests_failed=$((tests_failed + ${failures:-1}))
@@ -112,7 +147,7 @@ lane_of_hosts() {
       counted "untrusted input" "$dir"/untrusted/warden_untrusted_tests --color_output=no
     fi
   fi
-  echo "lane $tests_passed $tests_failed"
+  echo "$tests_passed $tests_failed" >&3
 }
 
 lane_that_computes() {
@@ -130,21 +165,20 @@ lane_that_computes() {
     [[ $preset != tsan ]] || beside=(--run_test=errors_beside_the_watchdog)
     counted "memory, interrupts and files that fail" "$dir"/faults/warden_fault_tests --color_output=no "${beside[@]}"
   fi
-  echo "lane $tests_passed $tests_failed"
+  echo "$tests_passed $tests_failed" >&3
 }
 
 lane_that_waits() {
   tests_passed=0 tests_failed=0
   runs_all "$1" || of_the_core "$@"
   counted "resources gone" "$2"/tests/resources/warden_resource_tests --color_output=no
-  echo "lane $tests_passed $tests_failed"
+  echo "$tests_passed $tests_failed" >&3
 }
 
-# Shows what a lane printed, and adds its numbers up. A lane that broke off is a failure.
+# Adds up the numbers of a lane. One that broke off is a failure.
 add_lane() {
   local passed failed
-  sed '/^lane [0-9]* [0-9]*$/d' "$1"
-  read -r passed failed < <(sed -n 's/^lane \([0-9]* [0-9]*\)$/\1/p' "$1") || { passed=0 failed=1; echo "  a lane of tests broke off"; }
+  read -r passed failed <"$1" || { passed=0 failed=1; echo "  a lane of tests broke off"; }
   tests_passed=$((tests_passed + passed))
   tests_failed=$((tests_failed + failed))
 }
@@ -155,7 +189,7 @@ run_lanes() {
   say "Testing ($1)"
   results=$(mktemp -d)
   for lane in lane_of_hosts lane_that_computes lane_that_waits; do
-    ("$lane" "$@") >"$results/$lane" 2>&1 &
+    ("$lane" "$@") 2>&1 3>"$results/$lane" &
     lanes+=($!)
   done
   wait "${lanes[@]}" || true

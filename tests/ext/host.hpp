@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -144,6 +145,8 @@ int in_child(F&& body) {
   std::fflush(nullptr);
   const pid_t child = ::fork();
   if (child == 0) {
+    // Boost's would go on with the next test, here.
+    for (const int fatal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) ::signal(fatal, SIG_DFL);
     ::alarm(120);  // a child that hangs is a failure, not a test that never ends
     int status = 99;
     try {
