@@ -30,7 +30,8 @@ enum class BlockKind : std::uint8_t {
   constant = 1,  // one value in all rows, or NULL in all rows; no bytes
   packed = 2,    // an offset of `width` bits for each row; of reals these are decimals
   sequence = 3,  // base, base + stride, base + 2 * stride, ...; no NULL, no bytes
-  raw = 4        // eight bytes for each value
+  raw = 4,       // eight bytes for each value
+  listed = 5     // of integers: a code of `width` bits for each row, and the list of what they stand for
 };
 
 /// Whether a reader computes the checksum when it is made: all the bytes are read for it, about 20 of them in a nanosecond

@@ -28,6 +28,7 @@ void store_entry(std::byte* at, const Entry& entry) noexcept {
   store(at + 1, entry.width);
   store(at + 2, entry.scale);
   store(at + 4, entry.nulls);
+  store(at + 6, entry.values);
   store(at + 8, entry.offset);
   store(at + 12, entry.stride);
   store(at + 16, entry.min);
@@ -37,10 +38,14 @@ void store_entry(std::byte* at, const Entry& entry) noexcept {
 /// Checks an entry alone.
 void check_entry(const Entry& entry, std::size_t rows, ColumnKind column, std::size_t block) {
   const auto kind = static_cast<unsigned>(entry.kind);
-  if (kind < 1 || kind > 4) corrupt(column, block, "its kind " + std::to_string(kind) + " is unknown");
+  const bool listed = entry.kind == BlockKind::listed;
+  if (kind < 1 || kind > 5) corrupt(column, block, "its kind " + std::to_string(kind) + " is unknown");
   const bool packed = entry.kind == BlockKind::packed;
-  if (packed ? entry.width == 0 || entry.width > kMostWidth : entry.width != 0)
+  const unsigned widest = packed ? kMostWidth : listed ? kMostListedWidth : 0;
+  if (entry.width > widest || (entry.width == 0 && widest != 0))
     corrupt(column, block, "it has a width of " + std::to_string(entry.width) + " bits");
+  if (listed ? entry.values < 2 || entry.values > kMostListed : entry.values != 0)
+    corrupt(column, block, "it has a list of " + std::to_string(entry.values) + " values");
   if (entry.scale != 0 && !(packed && column == ColumnKind::reals))
     corrupt(column, block, "it has a scale of " + std::to_string(entry.scale));
   if ((entry.stride != 0) != (entry.kind == BlockKind::sequence))
@@ -54,11 +59,11 @@ void check_entry(const Entry& entry, std::size_t rows, ColumnKind column, std::s
             std::to_string(entry.nulls) + " of its " + std::to_string(rows) + " rows are NULL");
 }
 
-/// Checks what a packed block has behind its last row.
+/// Checks what a packed or listed block has behind its last row.
 void check_padding(const Entry& entry, std::size_t rows, const std::byte* bytes, ColumnKind column,
                    std::size_t block) {
   std::array<std::uint32_t, kBlock> offsets;
-  unpack(bytes, entry.width, offsets.data());
+  unpack(bytes + 8 * entry.values, entry.width, offsets.data());
   for (std::size_t i = rows; i < kBlock; ++i) {
     if (offsets[i] != 0) corrupt(column, block, "there are values behind its last row");
   }
@@ -90,6 +95,8 @@ std::size_t bytes_of(const Entry& entry, std::size_t rows) noexcept {
       return packed_bytes(entry.width);
     case BlockKind::raw:
       return 8 * rows + (entry.nulls != 0 ? kBitmapBytes : 0);
+    case BlockKind::listed:
+      return 8 * entry.values + packed_bytes(entry.width);
     case BlockKind::constant:
     case BlockKind::sequence:
       break;
@@ -137,6 +144,7 @@ Entry Directory::entry(std::size_t block) const noexcept {
   entry.width = load<std::uint8_t>(at + 1);
   entry.scale = load<std::uint8_t>(at + 2);
   entry.nulls = load<std::uint16_t>(at + 4);
+  entry.values = load<std::uint16_t>(at + 6);
   entry.offset = load<std::uint32_t>(at + 8);
   entry.stride = load<std::int32_t>(at + 12);
   entry.min = load<std::uint64_t>(at + 16);
@@ -168,16 +176,14 @@ Directory::Directory(Bytes bytes, ColumnKind kind, Checksum checking) : bytes_(b
   for (std::size_t i = 0; i < blocks(); ++i) {
     const Entry found = entry(i);
     const std::byte* const at = bytes.data() + kHeaderBytes + i * kEntryBytes;
-    if (load<std::uint8_t>(at + 3) != 0 || load<std::uint16_t>(at + 6) != 0)
-      corrupt(kind, i, "its entry has something unknown");
+    if (load<std::uint8_t>(at + 3) != 0) corrupt(kind, i, "its entry has something unknown");
     const std::size_t rows = rows_of(i);
     check_entry(found, rows, kind, i);
     if (found.offset != offset)
       corrupt(kind, i, "it begins at " + std::to_string(found.offset) + " and not " + std::to_string(offset));
     const std::size_t needed = bytes_of(found, rows);
     if (needed > checked - offset) corrupt(kind, i, "it ends behind the end");
-    if (found.kind == BlockKind::packed && rows < kBlock)
-      check_padding(found, rows, bytes.data() + offset, kind, i);
+    if (found.width != 0 && rows < kBlock) check_padding(found, rows, bytes.data() + offset, kind, i);
     if (found.kind == BlockKind::raw && found.nulls != 0)
       check_bitmap(found, rows, bytes.data() + offset + 8 * rows, kind, i);
     offset += needed;

@@ -19,11 +19,16 @@ struct Entry {
   std::uint8_t width = 0;
   std::uint8_t scale = 0;
   std::uint16_t nulls = 0;
+  std::uint16_t values = 0;  // of a list
   std::uint32_t offset = 0;  // of its bytes in the column
   std::int32_t stride = 0;
   std::uint64_t min = 0;
   std::uint64_t max = 0;
 };
+
+/// Values of a list, at most: with NULL they have codes of a byte.
+constexpr std::size_t kMostListed = 255;
+constexpr unsigned kMostListedWidth = 8;
 
 /// Bytes of a block's bitmap of NULLs.
 constexpr std::size_t kBitmapBytes = kBlock / 8;
@@ -54,10 +59,10 @@ class Builder {
 class Directory {
  public:
   /// Throws CorruptColumn. Checks: version and kind; that rows are at most kMostRows; that the bytes of the blocks follow
-  /// each other to the end; the checksum; of each entry its kind, that the width is 1 to 32 where it is packed and 0
-  /// elsewhere, that scale, stride and what is reserved are 0 where they have no meaning, and that there are not more NULLs
-  /// than rows, as many as rows only in constant blocks, and none in sequences; as many bits in a bitmap as there are
-  /// NULLs; that the offsets and bits behind the last row are 0.
+  /// each other to the end; the checksum; of each entry its kind, that the width is 1 to 32 where it is packed, 1 to 8 where it
+  /// is listed and 0 elsewhere, that scale, stride, number of values and what is reserved are 0 where they have no meaning,
+  /// and that there are not more NULLs than rows, as many as rows only in constant blocks, and none in sequences; as many
+  /// bits in a bitmap as there are NULLs; that the offsets, codes and bits behind the last row are 0.
   Directory(Bytes bytes, ColumnKind kind, Checksum checksum);
 
   std::size_t rows() const noexcept { return rows_; }

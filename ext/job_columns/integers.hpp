@@ -22,7 +22,7 @@ namespace warden::columns {
 /// What the directory says of 1024 rows.
 struct IntegerBlock {
   BlockKind kind;
-  std::uint8_t width;   // bits of an offset; 0 where it isn't packed
+  std::uint8_t width;   // bits of an offset or a code; 0 where it is neither packed nor listed
   std::uint16_t rows;   // 1 to kBlock
   std::uint16_t nulls;  // 0 to rows
   /// Where it is packed or constant: what an offset is added to. Of a sequence the first value. Otherwise 0.
@@ -64,6 +64,8 @@ class IntegerWriter {
     if (pending_ == kBlock) flush();
   }
   void flush();
+  /// False, and nothing done, where a list isn't worth it.
+  bool add_listed(Entry entry, std::size_t rows);
 
   Builder builder_;
   std::size_t pending_ = 0;

@@ -99,6 +99,8 @@ const char* defect_of(const Entry& entry, std::size_t rows, const std::byte* byt
     }
     case BlockKind::sequence:
       return "it is a sequence";
+    case BlockKind::listed:
+      return "it is a list";
     case BlockKind::raw:
       if (!(real_of(entry.min) <= real_of(entry.max))) return "its smallest value is above its largest";
       if (!all_within(bytes, rows, real_of(entry.min), real_of(entry.max)))

@@ -21,9 +21,20 @@ std::vector<Blob> integer_columns() {
   Integers raw{std::numeric_limits<std::int64_t>::min(), 0, std::int64_t{1} << 40};
   Integers raw_with_nulls = raw;
   raw_with_nulls.emplace_back();
-  return {column_of(Integers{}), column_of(Integers{7, 7}), column_of(Integers{std::nullopt}),
-          column_of(packed),     column_of(with_nulls),     column_of(sequence),
-          column_of(raw),        column_of(raw_with_nulls)};
+  Integers listed;
+  for (int i = 0; i < 40; ++i) listed.emplace_back(i % 3 * 1'000'000);
+  Integers listed_with_nulls = listed;
+  listed_with_nulls.back().reset();
+  return {column_of(Integers{}),
+          column_of(Integers{7, 7}),
+          column_of(Integers{std::nullopt}),
+          column_of(packed),
+          column_of(with_nulls),
+          column_of(sequence),
+          column_of(raw),
+          column_of(raw_with_nulls),
+          column_of(listed),
+          column_of(listed_with_nulls)};
 }
 std::vector<Blob> real_columns() {
   return {column_of(Reals{}),
@@ -146,8 +157,10 @@ void check_defects(const std::vector<Forged>& all) {
 }
 
 constexpr std::size_t kEntry = 8, kKind = kEntry, kWidth = kEntry + 1, kScale = kEntry + 2,
-                      kNulls = kEntry + 4, kOffset = kEntry + 8, kStride = kEntry + 12, kMin = kEntry + 16,
-                      kMax = kEntry + 24, kBlockBytes = kEntry + 32;
+                      kNulls = kEntry + 4, kListed = kEntry + 6, kOffset = kEntry + 8, kStride = kEntry + 12,
+                      kMin = kEntry + 16, kMax = kEntry + 24, kBlockBytes = kEntry + 32;
+
+const std::string kNotAscending = "its list does not ascend from its smallest value to its largest";
 
 std::uint8_t u8(int value) { return static_cast<std::uint8_t>(value); }
 std::uint16_t u16(int value) { return static_cast<std::uint16_t>(value); }
@@ -176,6 +189,9 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_integers_is_said) {
   const Blob with_nulls = column_of(Integers{std::nullopt, -1, 5, -1});
   const Blob sequence = column_of(Integers{10, 20, 30});
   const Blob raw = column_of(Integers{std::int64_t{1} << 40, 0, std::nullopt});
+  Integers threes;
+  for (int i = 0; i < 40; ++i) threes.emplace_back(i % 3 * 1'000'000);
+  const Blob listed = column_of(threes);
   const std::string block = "column of integers, block 0: ";
   check_defects<IntegerColumn>({
       {constant, set(0, u8(2)), "column of integers: version 2 of the format is unknown"},
@@ -185,9 +201,9 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_integers_is_said) {
       {constant, set(4, u32(0)), "column of integers: it has 48 bytes and not 16"},
       {constant, set(4, u32(1025)), "column of integers: it has 48 bytes and not 80"},
       {constant, set(kKind, u8(0)), block + "its kind 0 is unknown"},
-      {constant, set(kKind, u8(5)), block + "its kind 5 is unknown"},
+      {constant, set(kKind, u8(6)), block + "its kind 6 is unknown"},
       {constant, set(kKind + 3, u8(1)), block + "its entry has something unknown"},
-      {constant, set(kNulls + 2, u16(1)), block + "its entry has something unknown"},
+      {constant, set(kListed, u16(1)), block + "it has a list of 1 values"},
       {constant, set(kWidth, u8(1)), block + "it has a width of 1 bits"},
       {constant, set(kScale, u8(1)), block + "it has a scale of 1"},
       {constant, set(kStride, u32(1)), block + "it has a stride of 1"},
@@ -218,6 +234,21 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_integers_is_said) {
       {sequence, set(kMin, i64(0)), block + "its stride is not that of its values"},
       {sequence, set(kNulls, u16(1)), block + "1 of its 3 rows are NULL"},
       {sequence, set(4, u32(1)), block + "its stride is not that of its values"},
+      {listed, set(kListed, u16(1)), block + "it has a list of 1 values"},
+      {listed, set(kListed, u16(256)), block + "it has a list of 256 values"},
+      {listed, set(kListed, u16(255)), block + "it ends behind the end"},
+      {listed, set(kWidth, u8(0)), block + "it has a width of 0 bits"},
+      {listed, set(kWidth, u8(9)), block + "it has a width of 9 bits"},
+      {listed, set(kWidth, u8(1)), block + "there are values behind its last row"},
+      {listed, set(kNulls, u16(1)), "" /* which verify() finds */},
+      {listed, set(kNulls, u16(40)), block + "40 of its 40 rows are NULL"},
+      {listed, set(kStride, u32(1)), block + "it has a stride of 1"},
+      {listed, set(kScale, u8(1)), block + "it has a scale of 1"},
+      {listed, set(kMin, i64(-1)), block + kNotAscending},
+      {listed, set(kMax, i64(2'000'001)), block + kNotAscending},
+      {listed, set(kBlockBytes + 8, i64(0)), block + kNotAscending},
+      {listed, set(kBlockBytes + 8, i64(2'000'000)), block + kNotAscending},
+      {listed, set(kBlockBytes + 24 + 4 * 8, u32(0b100)), block + "there are values behind its last row"},
       {raw, set(kMin, i64(1)), block + "a value is below its smallest or above its largest"},
       {raw, set(kMax, i64(1)), block + "a value is below its smallest or above its largest"},
       {raw, set(kBlockBytes + 24, u8(0)), block + "0 rows are marked as NULL and not 1"},
@@ -258,6 +289,10 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_reals_is_said) {
   Blob sequence = column_of(Reals{2.5, 2.5});
   sequence = set(kKind, u8(3))(set(kStride, u32(10))(sequence));
   BOOST_TEST(defect_of<RealColumn>(with_checksum(sequence)) == block + "it is a sequence");
+  Integers integers;
+  for (int i = 0; i < 40; ++i) integers.emplace_back(i % 3 * 1'000'000);
+  BOOST_TEST(defect_of<RealColumn>(with_checksum(set(1, u8(2))(column_of(integers)))) ==
+             block + "it is a list");
 }
 
 BOOST_AUTO_TEST_CASE(a_block_that_is_not_the_first_is_named) {
@@ -289,6 +324,15 @@ BOOST_AUTO_TEST_CASE(offsets_that_are_not_what_the_directory_says_are_found_by_v
              integers + "0 rows are NULL and not 1");
   BOOST_TEST(defect_of_values<IntegerColumn>(forged(with_nulls, 1, 0)) ==
              integers + "2 rows are NULL and not 1");
+
+  Integers threes;
+  for (int i = 0; i < 40; ++i) threes.emplace_back(i % 3 * 1'000'000);
+  const Blob listed = column_of(threes);
+  BOOST_TEST(defect_of_values<IntegerColumn>(listed) == "");
+  BOOST_TEST(defect_of_values<IntegerColumn>(forged(listed, 24 / 4 + 2, 3)) ==
+             integers + "a row has a value that is not in its list");
+  BOOST_TEST(defect_of_values<IntegerColumn>(with_checksum(set(kNulls, u16(1))(listed))) ==
+             integers + "14 rows are NULL and not 1");
 
   const std::string reals = "column of reals, block 0: ";
   const Blob decimals = column_of(Reals{1.5, std::nullopt, 100});

@@ -21,8 +21,8 @@ class ByHand {
   ByHand& header(unsigned kind, std::size_t rows) { return u8(1).u8(kind).u16(0).u32(rows); }
   /// All of an entry but min and max.
   ByHand& entry(unsigned kind, unsigned width, unsigned scale, unsigned nulls, std::size_t offset,
-                std::int64_t stride = 0) {
-    u8(kind).u8(width).u8(scale).u8(0).u16(nulls).u16(0).u32(offset);
+                std::int64_t stride = 0, unsigned listed = 0) {
+    u8(kind).u8(width).u8(scale).u8(0).u16(nulls).u16(listed).u32(offset);
     return u32(static_cast<std::uint32_t>(stride));
   }
   const Blob& bytes() const { return bytes_; }
@@ -76,6 +76,36 @@ BOOST_AUTO_TEST_CASE(a_column_of_integers_with_a_block_of_each_kind) {
 
   BOOST_TEST((column_of(values) == bytes));
   BOOST_TEST(first_difference(values_of<std::int64_t>(columns::IntegerColumn(bytes)), values) == 3075);
+}
+
+BOOST_AUTO_TEST_CASE(a_list_and_its_codes) {
+  Integers values;  // NULL, 1000000, -5, 70, NULL, ...
+  for (int i = 0; i < 1024; ++i)
+    values.push_back(i % 4 == 0 ? std::nullopt
+                                : std::optional<std::int64_t>(i % 4 == 1   ? 1'000'000
+                                                              : i % 4 == 2 ? -5
+                                                                           : 70));
+  for (int i = 0; i < 64; ++i) values.emplace_back(i % 4 == 1 ? 1 << 20 : 0);
+
+  ByHand column;
+  column.header(1, 1088);
+  column.entry(5, 2, 0, 256, 72, 0, 3).i64(-5).i64(1'000'000);
+  column.entry(5, 1, 0, 0, 352, 0, 2).i64(0).i64(1 << 20);
+  BOOST_TEST(column.bytes().size() == 72);
+  column.i64(-5).i64(70).i64(1'000'000);
+  constexpr std::array<std::uint64_t, 4> kCodes{0, 3, 1, 2};
+  for (unsigned word = 0; word < 2; ++word) {
+    for (unsigned lane = 0; lane < 32; ++lane) column.u32(kCodes[lane % 4] * 0x5555'5555U);
+  }
+  BOOST_TEST(column.bytes().size() == 352);
+  column.i64(0).i64(1 << 20);
+  for (unsigned lane = 0; lane < 32; ++lane) column.u32(lane % 4 == 1 ? 0b11 : 0);
+  const Blob bytes = column.finished();
+
+  BOOST_TEST((column_of(values) == bytes));
+  const columns::IntegerColumn read(bytes);
+  read.verify();
+  BOOST_TEST(first_difference(values_of<std::int64_t>(read), values) == 1088);
 }
 
 BOOST_AUTO_TEST_CASE(a_column_of_reals_with_a_block_of_each_kind) {

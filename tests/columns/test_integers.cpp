@@ -92,10 +92,16 @@ Integers random_values(Dice& dice, std::size_t rows) {
     const auto width = dice.below(65);
     const std::int64_t base = static_cast<std::int64_t>(dice.below(~std::uint64_t{0})) >> dice.below(64);
     const std::uint64_t nulls = dice.once_in(2) ? 0 : dice.below(100) + 1;
-    const std::uint64_t way = dice.below(4);
+    const std::uint64_t way = dice.below(5);
+    const std::uint64_t few = dice.below(70) + 1;  // a list is of up to 64
+    const std::int64_t apart = static_cast<std::int64_t>(dice.below(~std::uint64_t{0})) >> dice.below(64);
     for (std::size_t i = 0; i < run; ++i) {
       const std::uint64_t bits = width == 0 ? 0 : dice.below(~std::uint64_t{0}) >> (64 - width);
-      std::optional<std::int64_t> value = columns::sum(base, way == 0 ? 0 : way == 1 ? i * width : bits);
+      std::optional<std::int64_t> value =
+          columns::sum(base, way == 0   ? 0
+                             : way == 1 ? i * width
+                             : way == 4 ? bits % few * static_cast<std::uint64_t>(apart)
+                                        : bits);
       if (nulls != 0 && dice.once_in(nulls)) value.reset();
       if (way == 3 && dice.once_in(200)) value = dice.once_in(2) ? kLeast : kMost;
       values.push_back(value);
@@ -239,6 +245,44 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_32_bits_is_stored_as_it_is) {
   BOOST_TEST((first_block(full).kind == BlockKind::raw));
   BOOST_TEST((first_block({INT32_MIN, std::nullopt, INT32_MAX, 0}).kind == BlockKind::raw));
   BOOST_TEST((first_block({INT32_MIN, std::nullopt, INT32_MAX, 0}).fits32()));
+}
+
+BOOST_AUTO_TEST_CASE(few_values_that_come_again_are_listed) {
+  // Each of `values` numbers comes `times`, and they are `apart`; NULL comes once where it is to.
+  const auto block_of = [](std::int64_t values, std::size_t times, std::int64_t apart, bool has_null) {
+    Integers all;
+    for (std::size_t i = 0; i < times; ++i) {
+      // Not in order, and not as a sequence.
+      for (std::int64_t n = 0; n < values; ++n)
+        all.emplace_back(-500 + apart * (i % 2 == 0 ? n : values - 1 - n));
+    }
+    if (has_null) all[3].reset();
+    return first_block(all);
+  };
+  for (const bool has_null : {false, true}) {
+    for (const std::int64_t values : {2, 3, 4, 5, 31, 32, 33, 63, 64}) {
+      const IntegerBlock block = block_of(values, 16, 1'000'000'000'000, has_null);
+      BOOST_TEST((block.kind == BlockKind::listed), values);
+      unsigned width = 1;
+      while (1 << width < values + (has_null ? 1 : 0)) ++width;
+      BOOST_TEST(block.width == width);
+      BOOST_TEST(block.min == -500);
+      BOOST_TEST(block.limit == block.max);
+    }
+    BOOST_TEST((block_of(65, 15, 1'000'000'000'000, has_null).kind == BlockKind::raw));
+    // Values that come only seven times.
+    BOOST_TEST((block_of(64, 7, 1'000'000'000'000, has_null).kind == BlockKind::raw));
+    // What must be gained: three quarters of the bits are few enough for 8 values, and so are not 4 of 5 for 12.
+    BOOST_TEST((block_of(8, 32, 16, has_null).kind == BlockKind::listed));
+    BOOST_TEST((block_of(12, 32, 2, has_null).kind == BlockKind::packed));
+  }
+  const IntegerBlock extremes = block_of(2, 512, kMost, false);
+  BOOST_TEST((extremes.kind == BlockKind::listed));
+  Integers negative;
+  for (int i = 0; i < 1000; ++i) negative.emplace_back(i % 3 == 0 ? kLeast : i % 3 == 1 ? kMost : -1);
+  BOOST_TEST((first_block(negative).kind == BlockKind::listed));
+  negative.emplace_back();
+  BOOST_TEST((first_block(negative).kind == BlockKind::listed));
 }
 
 BOOST_AUTO_TEST_CASE(a_writer_can_be_used_again) {

@@ -1,8 +1,10 @@
 // job_columns where there are other processes, other snapshots, other schemas and other files.
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <csignal>
 #include <thread>
 
@@ -35,7 +37,7 @@ struct InFile {
 
 /// Writes until it is killed: a process of its own. `knows`: with warden, which it needs for commands.
 [[noreturn]] void write_for_ever(const std::string& path, std::uint64_t seed, bool knows) {
-  ::alarm(120);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // not longer than who would kill it
   try {
     Db db(path);
     if (knows) db.load();
@@ -43,6 +45,7 @@ struct InFile {
     db.rows("PRAGMA synchronous = OFF");  // no power is lost
     Dice dice(seed);
     for (;;) {
+      const auto began = std::chrono::steady_clock::now();
       const bool together = dice.once_in(2);
       if (together) db.error("BEGIN IMMEDIATE");
       for (std::uint64_t i = dice.below(6) + 1; i > 0; --i) db.error(random_write(dice));
@@ -50,8 +53,9 @@ struct InFile {
         db.error(std::string("INSERT INTO job_index(job_index) VALUES ('") +
                  dice.one_of(std::array{"refresh", "refresh", "optimize", "rebuild"}) + "')");
       if (together) db.error(dice.once_in(4) ? "ROLLBACK" : "COMMIT");
-      // Others may have their turn.
-      std::this_thread::sleep_for(std::chrono::microseconds(dice.below(3000)));
+      // Others have their turn: half of the time is theirs, however slow the machine is.
+      std::this_thread::sleep_for(std::chrono::steady_clock::now() - began +
+                                  std::chrono::microseconds(dice.below(3000)));
     }
   } catch (const std::exception& e) {
     std::fprintf(stderr, "the writer: %s\n", e.what());
