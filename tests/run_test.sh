@@ -17,8 +17,13 @@ timed() {
 
 source tests/run_coverage.sh
 
-# A program that has not ended after so many seconds hangs: it is a failure that says where, not a run without an end.
-program_limit_s() { echo $((1200 + 30 * ${TEST_SECONDS:-0})); }
+# A program that has not ended after so many seconds hangs: it is a failure that says where, not a run without an end. What tries
+# every place, or counts each branch, takes hours.
+program_limit_s() {
+  local most=1200
+  [[ -z ${TEST_SECONDS:-}$coverage ]] || most=14400
+  echo $((most + ${endurance_seconds:-0}))
+}
 
 # The process and all that it has started.
 processes_of() {

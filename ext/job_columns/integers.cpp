@@ -155,27 +155,28 @@ void IntegerWriter::flush() {
   } else if (nulls == 0 && (entry.stride = stride_of(values_.data(), rows, min, max)) != 0) {
     entry.kind = BlockKind::sequence;
     builder_.add(entry, rows);
-  } else if (add_listed(entry, rows)) {
-  } else if (const auto frame = frame_of(min, max, nulls != 0)) {
-    entry.kind = BlockKind::packed;
-    entry.width = static_cast<std::uint8_t>(frame->width);
-    Offsets offsets{};
-    for (std::size_t i = 0; i < rows; ++i) {
-      if (is_null_[i] == 0) offsets[i] = static_cast<std::uint32_t>(difference(values_[i], frame->base));
-    }
-    pack(offsets.data(), frame->width, builder_.add(entry, rows));
   } else {
-    entry.kind = BlockKind::raw;
-    write_raw(values_.data(), is_null_.data(), rows, nulls != 0, min, builder_.add(entry, rows));
+    const auto frame = frame_of(min, max, nulls != 0);
+    entry.kind = frame ? BlockKind::packed : BlockKind::raw;
+    entry.width = static_cast<std::uint8_t>(frame ? frame->width : 0);
+    if (add_listed(entry, rows)) {
+      // which takes less
+    } else if (frame) {
+      Offsets offsets{};
+      for (std::size_t i = 0; i < rows; ++i) {
+        if (is_null_[i] == 0) offsets[i] = static_cast<std::uint32_t>(difference(values_[i], frame->base));
+      }
+      pack(offsets.data(), frame->width, builder_.add(entry, rows));
+    } else {
+      write_raw(values_.data(), is_null_.data(), rows, nulls != 0, min, builder_.add(entry, rows));
+    }
   }
   pending_ = 0;
 }
 
 bool IntegerWriter::add_listed(Entry entry, std::size_t rows) {
   const bool has_nulls = entry.nulls != 0;
-  const auto frame = frame_of(signed_of(entry.min), signed_of(entry.max), has_nulls);
-  entry.kind = BlockKind::raw;
-  const std::size_t otherwise = frame ? packed_bytes(frame->width) : bytes_of(entry, rows);
+  const std::size_t otherwise = bytes_of(entry, rows);
   const auto list = list_of(values_.data(), is_null_.data(), rows, has_nulls);
   if (!list) return false;
   entry.kind = BlockKind::listed;

@@ -64,7 +64,7 @@ class IntegerWriter {
     if (pending_ == kBlock) flush();
   }
   void flush();
-  /// False, and nothing done, where a list isn't worth it.
+  /// Instead of a block as `entry` says. False, and nothing done, where a list isn't worth it.
   bool add_listed(Entry entry, std::size_t rows);
 
   Builder builder_;
