@@ -134,7 +134,7 @@ func main() {
 	for _, connection := range pool[1:] {
 		connection.Close()
 	}
-	db.SetMaxIdleConns(1)
+	db.SetMaxIdleConns(0) // those that come back are closed
 	alone := eventually(func() bool { return number(first, count) == 1 })
 	first.Close()
 	db.Close()
