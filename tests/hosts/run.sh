@@ -84,15 +84,18 @@ judge() {
 }
 
 # The lines of a program that load warden, as one.
-snippet() { awk '/\[end\]/ {on = 0} on {sub(/^ *(\/\/|#|--) */, ""); sub(/^ +/, ""); out = out (out == "" ? "" : " ") $0}
-  /\[load\]/ {on = 1} END {print out}' "$here/$1"; }
+snippet() {
+  awk '/\[end\]/ {on = 0}
+    on {sub(/^[ \t]*(\/\/|#|--)?[ \t]*/, ""); if ($0 != "") out = out (out == "" ? "" : out ~ /;$/ ? " " : "; ") $0}
+    /\[load\]/ {on = 1} END {print out}' "$here/$1"
+}
 
 row() {
   local name=$1 program=$2 said=$3 version sqlite image
   version=$(awk -F '\t' '$1 == "host" {print $2 ($3 == "" ? "" : ", " $3)}' "$said")
   IFS=$'\t' read -r _ sqlite image <<<"$(grep -P '^sqlite\t' "$said")"
   printf '| %s | %s | %s, %s | `%s` | %s | %s |\n' "$name" "$version" "$sqlite" "${image##*/}" "$(snippet "$program")" \
-    "$(awk -F '\t' '$2 == "passed" {out = out (out == "" ? "" : ", ") $1} END {print out}' "$said")" \
+    "$(awk -F '\t' '$2 == "passed" {out = out (out == "" ? "" : ", ") $1; ++n} END {print n == 8 ? "everything" : out}' "$said")" \
     "$(awk -F '\t' '$2 == "can'"'"'t" {out = out (out == "" ? "" : "; ") $1 ": " $3} END {print out}' "$said")"
 }
 
