@@ -54,6 +54,21 @@ Lua, luasql|lua.lua|test -e $preload && lua5.3 -e 'require "luasql.sqlite3"'|can
 TXT
 }
 
+# What happens in a process beside that, told in the same manner: its name | what must be there | the command. The watchdog is as
+# busy as it can be.
+lifetimes() {
+  local node=$modules/node-24/bin/node
+  local addons="test -e $modules/sqlite3/build/Release/node_sqlite3.node"
+  cat <<TXT
+three copies of SQLite|$addons|$node copies.cjs better-sqlite3-13 sqlite3 libsql
+node:sqlite beside better-sqlite3|$addons|$node --no-warnings copies.cjs node:sqlite better-sqlite3-13
+four copies of SQLite|$addons|$node --no-warnings copies.cjs libsql sqlite3 node:sqlite better-sqlite3-13
+worker_threads that end|$addons|$node worker_ends.cjs
+forks|test -x /usr/bin/python3|/usr/bin/python3 python_fork.py
+200 ends of PHP|php -r 'exit(class_exists("SQLite3") ? 0 : 1);'|bash php_exits.sh
+TXT
+}
+
 # Those that are compiled. The C program is linked to fixed addresses and takes the address of malloc, as Debian's Python does.
 compile() {
   cd "$here" || return
@@ -125,6 +140,23 @@ while IFS='|' read -r name program needs cant command; do
     failed=$((failed + 1))
   fi
 done < <(hosts)
+while IFS='|' read -r name needs command; do
+  if ! eval "$needs" >/dev/null 2>&1; then
+    absent+=("$name")
+    continue
+  fi
+  said=$directory/said/${name//[^A-Za-z0-9]/_}
+  status=0
+  # shellcheck disable=SC2086
+  WARDEN_SAMPLE_INTERVAL_MS=1 timeout --kill-after=10 $kLimitS $command >"$said" 2>"$said.err" </dev/null || status=$?
+  if ((status == 0)) && [[ ! -s $said.err ]] && grep -q passed "$said" && ! grep -q failed "$said"; then
+    passed=$((passed + 1))
+  else
+    sed 's/^/    /' "$said" "$said.err" | head -20
+    echo "    FAILED: $name (it ended with $status)"
+    failed=$((failed + 1))
+  fi
+done < <(lifetimes)
 echo "    $passed hosts passed, $failed failed"
 for name in "${absent[@]}"; do echo "    not installed: $name"; done
 ((failed == 0)) && [[ $all != --all || ${#absent[@]} == 0 ]]
