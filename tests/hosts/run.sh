@@ -64,6 +64,7 @@ three copies of SQLite|$addons|$node copies.cjs better-sqlite3-13 sqlite3 libsql
 node:sqlite beside better-sqlite3|$addons|$node --no-warnings copies.cjs node:sqlite better-sqlite3-13
 four copies of SQLite|$addons|$node --no-warnings copies.cjs libsql sqlite3 node:sqlite better-sqlite3-13
 worker_threads that end|$addons|$node worker_ends.cjs
+loads, and a storm|test -x /usr/bin/python3|/usr/bin/python3 python_loads.py
 forks|test -x /usr/bin/python3|/usr/bin/python3 python_fork.py
 200 ends of PHP|php -r 'exit(class_exists("SQLite3") ? 0 : 1);'|bash php_exits.sh
 TXT
