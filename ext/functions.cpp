@@ -215,6 +215,9 @@ std::string warden_debug(SqliteConnection& self) {
   add("sqlite_version", json(self.api()->libversion()));
   add("sqlite_source_id", json(self.api()->sourceid()));
   add("sqlite_copy", std::to_string(self.host().slot() + 1));
+  std::string image;
+  append_utf8(image, self.host().image());
+  add("sqlite_image", json(image));
   add("threadsafe", std::to_string(can.threadsafe));
   add("serialized", flag(self.serialized()));
   add("memory_accounting", flag(can.accounting));

@@ -15,12 +15,14 @@ namespace {
 std::array<Host*, vtab::kSlots> hosts{};
 
 /// The host may unload its SQLite while our thread lives: PHP does at exit, node when a worker_thread ends. The path
-/// may be relative to where the program started; then it is the main program, which is never unloaded.
-void pin_image(const Api* api) noexcept {
+/// may be relative to where the program started; then it is the main program, which is never unloaded. Returns the path, which
+/// lives as long as the image.
+const char* pin_image(const Api* api) noexcept {
   Dl_info image{};
-  if (::dladdr(reinterpret_cast<const void*>(api->libversion), &image) != 0 && image.dli_fname != nullptr) {
-    ::dlopen(image.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-  }
+  if (::dladdr(reinterpret_cast<const void*>(api->libversion), &image) == 0 || image.dli_fname == nullptr)
+    return "";
+  ::dlopen(image.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  return image.dli_fname;
 }
 
 /// A mutex of a build or configuration without threads is a small constant: 8 in the no-op implementation. With SQLITE_DEBUG
@@ -66,7 +68,6 @@ Host& Host::of(const Api* api) {
     static_assert(vtab::kSlots <= Warden::kMostEngines, "each slot's copy is one that is looked after");
     Host* host = new Host(api, slot);
     warden.add_engine(host);
-    pin_image(api);
     vtab::slot_api[static_cast<std::size_t>(slot)] = api;
     hosts[static_cast<std::size_t>(slot)] = host;
     return *host;
@@ -75,7 +76,8 @@ Host& Host::of(const Api* api) {
                     " copies of SQLite in this process have loaded warden; it can't watch one more");
 }
 
-Host::Host(const Api* api, int slot) : api_(api), slot_(slot), can_(measure(api)) {
+Host::Host(const Api* api, int slot)
+    : api_(api), slot_(slot), image_(pin_image(api)), can_(measure(api)) {
   host_soft_ = api_->soft_heap_limit64(-1);
   host_hard_ = api_->hard_heap_limit64(-1);
 }

@@ -36,6 +36,8 @@ class Host final : public Engine {
   const Api* api() const noexcept { return api_; }
   int slot() const noexcept { return slot_; }
   const Capabilities& can() const noexcept { return can_; }
+  /// The file that this copy lies in, as the loader knows it; empty where it knows none.
+  const char* image() const noexcept { return image_; }
 
   std::optional<std::int64_t> memory_used() noexcept override;
   std::optional<std::int64_t> memory_peak() noexcept override;
@@ -60,6 +62,7 @@ class Host final : public Engine {
 
   const Api* api_;
   int slot_;
+  const char* image_;
   Capabilities can_;
 
   Mutex lock_{LockRank::engine};  // guards what follows

@@ -6,7 +6,8 @@
 // the last that was known, sampled_ago_ms old. state: idle, active, 'idle in transaction'. sql is the running or the
 // last statement, as show_sql says; deadline_ms is what it may take from its beginning (elapsed_ms beyond it: it was
 // cancelled, and has not noticed yet), NULL without a deadline. The figures of a connection with a shared cache are not measured. hooks: none,
-// trace, trace+progress, or lost where the host has set its own trace callback after warden.
+// trace, trace+progress, or lost where the host has set its own trace callback after warden. A process can hold several copies
+// of SQLite, each with its own connections: sqlite_copy and sqlite_version say whose this one is.
 #include <array>
 
 #include "clock.hpp"
@@ -33,6 +34,8 @@ struct ConnectionRow {
   bool serialized;
   const char* hooks;
   std::int64_t released_bytes, releases, cancels;
+  int sqlite_copy;
+  const char* sqlite_version;
 
   std::optional<std::string_view> label_text() const {
     return label.empty() ? std::nullopt : std::optional(label.view());
@@ -57,7 +60,8 @@ struct ConnectionsTable : OwnTable {
                     col<"cache_misses", &row::cache_misses>, col<"cache_spills", &row::cache_spills>,
                     col<"sampled_ago_ms", &row::sampled_ago_ms>, col<"serialized", &row::serialized>,
                     col<"hooks", &row::hooks>, col<"released_bytes", &row::released_bytes>,
-                    col<"releases", &row::releases>, col<"cancels", &row::cancels>>;
+                    col<"releases", &row::releases>, col<"cancels", &row::cancels>,
+                    col<"sqlite_copy", &row::sqlite_copy>, col<"sqlite_version", &row::sqlite_version>>;
   static constexpr const char* name = "warden_connections";
   static constexpr auto risk = vtab::risk::direct_only;
   static constexpr double expected_rows = 20;
@@ -130,6 +134,8 @@ struct ConnectionsTable : OwnTable {
     r.released_bytes = c.released_bytes.load();
     r.releases = c.releases.load();
     r.cancels = c.cancels.load();
+    r.sqlite_copy = c.host().slot() + 1;
+    r.sqlite_version = c.api()->libversion();
     return r;
   }
 

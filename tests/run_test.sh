@@ -3,6 +3,9 @@
 readonly kTestPackages=(clang-format procps)
 readonly kSqliteSourcePackages=(gcc make tcl) # for tests/sqlite_source.sh
 readonly kFuzzPackages=(clang libclang-rt-14-dev)
+readonly kHostPackages=(python3-apsw golang-go golang-github-mattn-go-sqlite3-dev libdbd-sqlite3-perl php-cli php-sqlite3 ruby
+  ruby-sqlite3 default-jdk-headless libxerial-sqlite-jdbc-java libsqlite3-tcl tcl lua5.3 lua-sql-sqlite3 r-cran-rsqlite
+  make python3)
 tests_passed=0
 tests_failed=0
 seconds=''
@@ -202,6 +205,12 @@ run_lanes() {
   rm -rf "$results"
 }
 
+# Those hosts that npm has, and their own client where there is none.
+install_npm_hosts() {
+  command -v npm >/dev/null || install_packages npm
+  tests/hosts/install.sh build-hosts
+}
+
 directory_of() { [[ $1 == release ]] && echo build || echo "build-$1"; }
 
 # Builds the tests of a preset.
@@ -222,7 +231,7 @@ run_tests() {
   # Children of the test programs start threads after fork, and end without joining them.
   export TSAN_OPTIONS="die_after_fork=0 report_thread_leaks=0 detect_deadlocks=1 second_deadlock_stack=1"
   export UBSAN_OPTIONS="halt_on_error=1 print_stacktrace=1"
-  local suites=(release asan tsan) endurance_seconds='' long='' fuzz=yes coverage=''
+  local suites=(release asan tsan) endurance_seconds='' long='' fuzz=yes coverage='' hosts=''
   while (($#)); do
     case $1 in
       --fast) suites=(release) fuzz='' ;;
@@ -239,16 +248,24 @@ run_tests() {
         export FUZZ_SECONDS=${FUZZ_SECONDS:-120}
         suites=() fuzz=yes
         ;;
+      --hosts) hosts=--all ;;
       --coverage)
         coverage=yes
         suites=() fuzz=''
         ;;
-      *) fail "./run test: unknown option $1 (there are --fast, --long, --fuzz, --endurance and --coverage: see tests/README.md)" ;;
+      *) fail "./run test: unknown option $1 (there are --fast, --long, --fuzz, --endurance, --coverage and --hosts: see tests/README.md)" ;;
     esac
     shift
   done
   install_packages "${kPackages[@]}" "${kTestPackages[@]}"
   [[ -z $fuzz ]] || install_packages "${kFuzzPackages[@]}"
+  local npm_hosts=''
+  if [[ -n $hosts ]]; then
+    install_packages "${kHostPackages[@]}"
+    say "Fetching the hosts that npm has meanwhile, in build-hosts/"
+    install_npm_hosts >build-hosts.log 2>&1 &
+    npm_hosts=$!
+  fi
   if [[ " ${suites[*]} " == *" asan "* ]]; then
     install_packages "${kSqliteSourcePackages[@]}"
     say "Making SQLite's amalgamation from Debian's source package meanwhile, in build-sqlite/"
@@ -266,6 +283,8 @@ run_tests() {
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
       gate "examples of the documents" tests/sql/run_examples.sh build/warden.so
       gate "the threat model and its tests" tests/untrusted/check_threat_model.sh
+      [[ -z $npm_hosts ]] || gate "hosts of npm" wait "$npm_hosts" || true
+      timed "hosts" gate "hosts" tests/hosts/run.sh build/warden.so build-hosts "$hosts"
       gate "layers" check_layers
       gate "what warden.so links" check_links
       gate "clang-format" check_format

@@ -1,6 +1,7 @@
 #include "allocator.hpp"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <malloc.h>
 
 #include <algorithm>
@@ -22,23 +23,47 @@ struct Allocator {
   void (*tcmalloc_release)() = nullptr;
 };
 
-/// The base address of the image that holds `symbol`, or nullptr.
-const void* image_of(void* symbol) noexcept {
+/// The image that holds `symbol`, or nullptr.
+link_map* image_of(void* symbol) noexcept {
   Dl_info info{};
-  return symbol != nullptr && ::dladdr(symbol, &info) != 0 ? info.dli_fbase : nullptr;
+  void* image = nullptr;
+  return symbol != nullptr && ::dladdr1(symbol, &info, &image, RTLD_DL_LINKMAP) != 0
+             ? static_cast<link_map*>(image)
+             : nullptr;
 }
 
 /// Finds `name`, and keeps it only if it is in `image`.
 template <class Function>
-Function find_in(const void* image, const char* name) noexcept {
-  void* const symbol = ::dlsym(RTLD_DEFAULT, name);
-  if (symbol == nullptr || image == nullptr || image_of(symbol) != image) return nullptr;
-  return reinterpret_cast<Function>(symbol);
+Function find_in(const link_map* image, const char* name) noexcept {
+  if (image == nullptr) return nullptr;
+  // Among its own symbols first: the whole process's may begin with a stub (see image_of_malloc).
+  void* const loaded = ::dlopen(image->l_name, RTLD_LAZY | RTLD_NOLOAD);
+  if (loaded == nullptr) return nullptr;
+  void* const symbol = ::dlsym(loaded, name);
+  ::dlclose(loaded);  // it was loaded before, and stays
+  return image_of(symbol) == image ? reinterpret_cast<Function>(symbol) : nullptr;
+}
+
+/// A program linked to fixed addresses that takes the address of malloc, as Debian's Python does, has a stub of its own that
+/// stands for it everywhere. The one that it leads to is the first in the order of loading.
+const link_map* image_of_malloc() noexcept {
+  void* const symbol = ::dlsym(RTLD_DEFAULT, "malloc");
+  const link_map* image = image_of(symbol);
+  Dl_info info{};
+  void* entry = nullptr;
+  if (image == nullptr || ::dladdr1(symbol, &info, &entry, RTLD_DL_SYMENT) == 0 || entry == nullptr ||
+      static_cast<const ElfW(Sym)*>(entry)->st_shndx != SHN_UNDEF) {
+    return image;
+  }
+  do {
+    image = image->l_next;
+  } while (image != nullptr && find_in<void*>(image, "malloc") == nullptr);
+  return image;
 }
 
 Allocator find_allocator() noexcept {
   Allocator found;
-  const void* const image = image_of(::dlsym(RTLD_DEFAULT, "malloc"));
+  const link_map* const image = image_of_malloc();
   found.glibc_trim = find_in<decltype(found.glibc_trim)>(image, "malloc_trim");
   found.jemalloc_control = find_in<decltype(found.jemalloc_control)>(image, "mallctl");
   found.mimalloc_collect = find_in<decltype(found.mimalloc_collect)>(image, "mi_collect");
