@@ -282,6 +282,7 @@ run_tests() {
     if [[ $preset == release ]]; then
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
       gate "examples of the documents" tests/sql/run_examples.sh build/warden.so
+      gate "the preload shim" tests/preload/run_preload.sh build
       gate "the threat model and its tests" tests/untrusted/check_threat_model.sh
       [[ -z $npm_hosts ]] || gate "hosts of npm" wait "$npm_hosts" || true
       timed "hosts" gate "hosts" tests/hosts/run.sh build/warden.so build-hosts "$hosts"

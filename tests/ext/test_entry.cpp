@@ -107,14 +107,40 @@ BOOST_AUTO_TEST_CASE(the_file_exports_its_entries_and_nothing_else) {
   char line[4096] = {};
   BOOST_TEST(std::fgets(line, sizeof(line), pipe) != nullptr);
   ::pclose(pipe);
-  BOOST_TEST(std::string(line) == "sqlite3_extension_init sqlite3_warden_init ");
+  BOOST_TEST(std::string(line) == "sqlite3_extension_init sqlite3_warden_auto_init sqlite3_warden_init ");
 }
 
 // A table of routines in which one function answers otherwise stands for another copy of SQLite.
 using Entry = int (*)(sqlite3*, char**, const void*);
-Entry entry_of_warden() {
+Entry entry_of_warden(const char* name = "sqlite3_warden_init") {
   void* image = ::dlopen(WARDEN_SO, RTLD_NOW);
-  return reinterpret_cast<Entry>(::dlsym(image, "sqlite3_warden_init"));
+  return reinterpret_cast<Entry>(::dlsym(image, name));
+}
+
+BOOST_AUTO_TEST_CASE(who_has_no_connection_registers_the_entry_of_opening_ones) {
+  const int status = in_child([] {
+    sqlite3_reset_auto_extension();
+    const Entry entry = entry_of_warden("sqlite3_warden_auto_init");
+    if (sqlite3_auto_extension(reinterpret_cast<void (*)()>(entry)) != SQLITE_OK) return 1;
+    const Db db(":memory:", SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE);
+    if (std::string(sqlite3_errmsg(db.get())) != "not an error") return 2;
+    // Its first statement is seen, as of any connection that was there before it had one.
+    if (db.one("SELECT hooks, state FROM warden_connections WHERE connection_id = warden_connection_id()") !=
+        "trace|active")
+      return 3;
+    // Loaded on top by a connection, it is one warden, and serves each connection once.
+    Db loads;
+    loads.load();
+    const Db later;
+    return later.number("SELECT count(*) FROM warden_connections") == 3 ? 0 : 4;
+  });
+  BOOST_TEST(status == 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_open_succeeds_where_there_is_no_table_of_routines) {
+  const Db db;
+  BOOST_TEST(entry_of_warden("sqlite3_warden_auto_init")(db.get(), nullptr, nullptr) == SQLITE_OK);
+  BOOST_TEST(db.one("SELECT 1") == "1");
 }
 
 const void* routines = nullptr;
@@ -150,6 +176,9 @@ BOOST_AUTO_TEST_CASE(a_sqlite_that_is_too_old_is_refused_with_a_reason) {
   BOOST_TEST(std::string(message) == std::string("warden: this is SQLite ") + sqlite3_libversion() +
                                          ", and warden needs 3.31.0 or newer");
   sqlite3_free(message);
+  // A connection of such a copy opens as if warden were not there.
+  BOOST_TEST(entry_of_warden("sqlite3_warden_auto_init")(db.get(), nullptr, old.data()) == SQLITE_OK);
+  BOOST_TEST(std::string(sqlite3_errmsg(db.get())) == "not an error");
 }
 
 BOOST_AUTO_TEST_CASE(eight_copies_are_served_and_the_ninth_is_refused_with_a_reason) {
