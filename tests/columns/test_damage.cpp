@@ -192,6 +192,9 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_integers_is_said) {
   Integers threes;
   for (int i = 0; i < 40; ++i) threes.emplace_back(i % 3 * 1'000'000);
   const Blob listed = column_of(threes);
+  Integers fours;
+  for (int i = 0; i < 40; ++i) fours.emplace_back(i % 4 * 1'000'000);
+  const Blob full = column_of(fours);  // all codes of its width are taken
   const std::string block = "column of integers, block 0: ";
   check_defects<IntegerColumn>({
       {constant, set(0, u8(2)), "column of integers: version 2 of the format is unknown"},
@@ -241,6 +244,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_integers_is_said) {
       {listed, set(kWidth, u8(9)), block + "it has a width of 9 bits"},
       {listed, set(kWidth, u8(1)), block + "there are values behind its last row"},
       {listed, set(kNulls, u16(1)), "" /* which verify() finds */},
+      {full, set(kNulls, u16(1)), block + "its width is not that of its list"},
       {listed, set(kNulls, u16(40)), block + "40 of its 40 rows are NULL"},
       {listed, set(kStride, u32(1)), block + "it has a stride of 1"},
       {listed, set(kScale, u8(1)), block + "it has a scale of 1"},

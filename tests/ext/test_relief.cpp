@@ -102,6 +102,16 @@ BOOST_AUTO_TEST_CASE(an_unserialized_connection_gives_back_at_the_end_of_a_long_
                          " AND action = 'release'") == "end of statement");
 }
 
+BOOST_AUTO_TEST_CASE(a_connections_first_statement_is_no_series) {
+  watcher.rows("SELECT warden_set('memory_budget', '256MB'), warden_set('idle_keep', '256KB')");
+  const Db db(dir.file("t.db"), SQLITE_OPEN_NOMUTEX);
+  const std::string id = watcher.one("SELECT max(connection_id) FROM warden_connections");
+  db.rows(kScan +
+          ", (SELECT sum(a.n + b.n) FROM (SELECT n FROM t LIMIT 1500) a, (SELECT n FROM t LIMIT 1500) b)");
+  BOOST_TEST(watcher.one("SELECT reason FROM warden_events WHERE action = 'release' AND connection_id = " +
+                         id) == "end of statement");
+}
+
 BOOST_AUTO_TEST_CASE(an_unserialized_connection_is_asked_and_answers_at_its_next_statement) {
   watcher.rows("SELECT warden_set('memory_budget', '2GB')");
   const Db db = hoarder(dir.file("t.db"), SQLITE_OPEN_NOMUTEX);

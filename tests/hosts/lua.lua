@@ -28,8 +28,8 @@ end
 -- A column of the first row; nil and the message where that is an error.
 local function one(from, sql)
   local cursor, message = from:execute(sql)
-  if not cursor then
-    return nil, message
+  if type(cursor) ~= "userdata" then -- an error, or how many rows a statement without columns has changed
+    return cursor, message
   end
   local row = cursor:fetch({}, "n")
   cursor:close()

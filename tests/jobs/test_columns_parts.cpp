@@ -29,6 +29,20 @@ struct Parts : Indexed {
   }
 };
 
+/// Segments whose metrics have one, two and three digits behind the point, and the other way round.
+void make_digits(const Db& db) {
+  db.rows(
+      "CREATE TABLE digits(id INTEGER PRIMARY KEY, start_time INT, duration INT, job_state TEXT, hpc_user "
+      "TEXT, "
+      "num_nodes INT, footprint TEXT);"
+      "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 4096) INSERT INTO digits "
+      "SELECT i, 0, "
+      "i % 7, 'completed', 'u', 1, CASE WHEN i % 100 <> 0 THEN printf('{\"few\": %.*f, \"fewer\": %.*f}', 1 "
+      "+ (i / 1024) % "
+      "3, i % 900 / 8.0, 3 - (i / 1024) % 3, i % 900 / 8.0) END FROM n;"
+      "CREATE VIRTUAL TABLE digits_index USING job_columns(source=digits, segment_jobs=1024)");
+}
+
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(job_columns_parts, Parts)
@@ -347,6 +361,27 @@ BOOST_AUTO_TEST_CASE(very_many_users_and_projects_are_left_to_rows, *boost::unit
       "SELECT sum(total_users), count(*) FROM job_stats(NULL, 'project', 'crowd') WHERE now = 9 AND engine = "
       "'ENGINE'");
   agree("SELECT total_users FROM job_stats(NULL, NULL, 'crowd') WHERE now = 9 AND engine = 'ENGINE'");
+}
+
+BOOST_AUTO_TEST_CASE(a_metric_may_have_more_digits_in_one_segment_than_in_another) {
+  make_digits(db);
+  for (const char* metric : {"few", "fewer"})
+    for (const char* filter : {"NULL", "'{\"duration\":{\"from\":3,\"to\":0}}'"})
+      for (const char* peak : {"", ",\"peak\":112.375"})
+        agree("SELECT * FROM job_metric_histogram(" + std::string(filter) + ", '[{\"metric\":\"" + metric +
+              "\"" + peak + "}]', 10, 'digits') WHERE now = 9 AND engine = 'ENGINE'");
+}
+
+BOOST_AUTO_TEST_CASE(a_host_may_allow_fewer_columns_than_it_has) {
+  const TempDir dir;
+  const Db whole(dir.file("jobs.db"));
+  make_digits(whole);
+  whole.rows(
+      "UPDATE digits SET footprint = '{\"a\": 1, \"b\": 1, \"c\": 1, \"d\": 1}' WHERE id = 1;"
+      "INSERT INTO digits_index(digits_index) VALUES ('rebuild')");
+  const Db limited(dir.file("jobs.db"));
+  sqlite3_limit(limited.get(), SQLITE_LIMIT_COLUMN, 9);  // enough for the table
+  BOOST_TEST(limited.error("SELECT * FROM digits_index") == "job_columns: too many columns on x");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
