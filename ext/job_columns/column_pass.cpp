@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 namespace warden::columns {
 namespace {
@@ -19,6 +20,16 @@ constexpr Field field_of_number(Pass::Number which) noexcept {
 
 /// Numbers of nodes and the like are counted in a table, where they are below.
 constexpr std::size_t kMostCounted = 1 << 14;
+/// Counts of which each number has several, for one row after another: many rows have the same number, and would each wait
+/// until the one before has been counted.
+constexpr std::size_t kTurns = 2;
+std::size_t place_in_turn(std::int32_t number, std::size_t row) noexcept {
+  return static_cast<std::size_t>(number) * kTurns + row % kTurns;
+}
+std::int64_t sum_of_turns(const vtab::vector<std::int64_t>& counts, std::size_t number) noexcept {
+  const auto first = counts.begin() + static_cast<std::ptrdiff_t>(number * kTurns);
+  return std::accumulate(first, first + kTurns, std::int64_t{0});
+}
 
 }  // namespace
 
@@ -180,11 +191,11 @@ std::size_t ColumnPass::choose(std::size_t i, std::size_t rows, Mask& mask) {
 }
 
 void ColumnPass::add_block(std::size_t i, const Mask& mask, std::size_t met, std::size_t rows) {
-  if (needs(Field::duration) || needs(Field::job_state)) read_durations(i, rows);
+  if (needs(Field::duration) || needs(Field::job_state)) read_durations(i);
   if (pass_.durations_) add_durations(mask, rows);
   for (const Pass::Number which : {Pass::nodes, Pass::cores, Pass::accs})
     if (pass_.numbers_[which]) add_numbers(which, i, mask, rows);
-  for (MetricCounts& metric : metrics_) metric.add(i, mask, met, rows);
+  for (MetricCounts& metric : metrics_) metric.add(i, mask, met);
   if (!pass_.wanted_) return;
   if (needs(Field::num_nodes)) column(Field::num_nodes).values32(i, nodes_.data());
   if (needs(Field::num_hwthreads)) column(Field::num_hwthreads).values32(i, cores_.data());
@@ -193,18 +204,24 @@ void ColumnPass::add_block(std::size_t i, const Mask& mask, std::size_t met, std
     add_groups(i, mask, rows);
     return;
   }
-  add_sums(mask, met, rows);
+  add_sums(mask, met);
   if (!needs(Field::hpc_user)) return;
-  Numbers codes;
-  column(Field::hpc_user).values32(i, codes.data());
-  if (met == rows) {
-    for (std::size_t row = 0; row < rows; ++row) users_[static_cast<std::size_t>(codes[row])] = 1;
-  } else {
-    for (std::size_t row = 0; row < rows; ++row) users_[static_cast<std::size_t>(codes[row])] |= mask[row];
-  }
+  add_users(i, mask, rows);
 }
 
-void ColumnPass::read_durations(std::size_t i, std::size_t rows) {
+void ColumnPass::add_users(std::size_t i, const Mask& mask, std::size_t rows) {
+  // Codes rise as users come, so that in most blocks there is no new one.
+  const IntegerBlock block = column(Field::hpc_user).block(i);
+  if (block.nulls == 0 && block.min > 0 && block.max < first_unseen_) return;
+  Numbers codes;
+  column(Field::hpc_user).values32(i, codes.data());
+  for (std::size_t row = 0; row < rows; ++row) users_[static_cast<std::size_t>(codes[row])] |= mask[row];
+  while (first_unseen_ <= static_cast<std::int64_t>(user_codes_) &&
+         users_[static_cast<std::size_t>(first_unseen_)] != 0)
+    ++first_unseen_;
+}
+
+void ColumnPass::read_durations(std::size_t i) {
   if (needs(Field::duration)) {
     column(Field::duration).values32(i, stored_.data());
     seconds_ = stored_;
@@ -219,8 +236,7 @@ void ColumnPass::read_durations(std::size_t i, std::size_t rows) {
   any_runs_ = find_equal(codes, static_cast<std::int32_t>(running), runs_);
   if (!any_runs_ || !needs(Field::duration)) return;
   column(Field::start_time).values(i, starts_.data());
-  for (std::size_t row = 0; row < rows; ++row)
-    if (runs_[row] != 0) seconds_[row] = 0;
+  each_met(runs_, [&](std::size_t row) { seconds_[row] = 0; });
 }
 
 void ColumnPass::add_running(Sums& sums, std::size_t row) {
@@ -239,7 +255,7 @@ void ColumnPass::add_running(Sums& sums, std::size_t row) {
   }
 }
 
-void ColumnPass::add_sums(const Mask& mask, std::size_t met, std::size_t rows) {
+void ColumnPass::add_sums(const Mask& mask, std::size_t met) {
   const jobs::Wanted& wanted = *pass_.wanted_;
   all_.jobs += static_cast<std::int64_t>(met);
   if (wanted.nodes) check(all_.nodes, sum(nodes_, mask), "total_nodes");
@@ -255,11 +271,11 @@ void ColumnPass::add_sums(const Mask& mask, std::size_t met, std::size_t rows) {
     all_.short_jobs += static_cast<std::int64_t>(count_below(stored_, below, mask));
   }
   if (!any_runs_) return;
-  for (std::size_t row = 0; row < rows; ++row) {
-    if ((mask[row] & runs_[row]) == 0) continue;
+  each_met(runs_, [&](std::size_t row) {
+    if (mask[row] == 0) return;
     if (wanted.short_jobs && stored_[row] < pass_.options_.short_seconds) --all_.short_jobs;
     add_running(all_, row);
-  }
+  });
 }
 
 void ColumnPass::add_groups(std::size_t i, const Mask& mask, std::size_t rows) {
@@ -345,13 +361,13 @@ void ColumnPass::add_groups_by_parts(const Numbers& codes, const Mask& mask, std
 void ColumnPass::add_durations(const Mask& mask, std::size_t rows) {
   jobs::DurationHistogram& histogram = *pass_.durations_;
   const auto bins = static_cast<std::int32_t>(histogram.division().bins);
-  if (duration_counts_.empty()) duration_counts_.assign(static_cast<std::size_t>(bins) + 1, 0);
+  if (duration_counts_.empty()) duration_counts_.assign((static_cast<std::size_t>(bins) + 1) * kTurns, 0);
   Numbers places;
   divide(stored_, static_cast<std::int32_t>(histogram.division().seconds), bins, places);
   for (std::size_t row = 0; row < rows; ++row) {
     const bool runs = any_runs_ && (mask[row] & runs_[row]) != 0;
     if (runs) histogram.add(pass_.options_.now - starts_[row]);
-    duration_counts_[static_cast<std::size_t>(places[row])] += runs ? 0 : mask[row];
+    duration_counts_[place_in_turn(places[row], row)] += runs ? 0 : mask[row];
   }
 }
 
@@ -364,12 +380,14 @@ void ColumnPass::add_numbers(Pass::Number which, std::size_t i, const Mask& mask
   numbers.values32(i, read.data(), is_null.data());
   if (block.limit < static_cast<std::int64_t>(kMostCounted) && block.min >= 0) {
     vtab::vector<std::int64_t>& counts = number_counts_[which];
-    if (counts.empty()) counts.assign(kMostCounted, 0);
+    if (counts.empty()) counts.assign(kMostCounted * kTurns, 0);
+    std::int64_t unknown = 0;
     for (std::size_t row = 0; row < rows; ++row) {
       const std::uint8_t is_known = mask[row] & (is_null[row] ^ 1);
-      counts[static_cast<std::size_t>(read[row])] += is_known;  // NULL reads 0
-      histogram.unknown += mask[row] & is_null[row];
+      counts[place_in_turn(read[row], row)] += is_known;  // NULL reads 0
+      unknown += mask[row] & is_null[row];
     }
+    histogram.unknown += unknown;
     return;
   }
   for (std::size_t row = 0; row < rows; ++row) {
@@ -383,15 +401,15 @@ void ColumnPass::add_numbers(Pass::Number which, std::size_t i, const Mask& mask
 }
 
 void ColumnPass::flush() {
-  for (MetricCounts& metric : metrics_) metric.flush();
-  for (std::size_t bin = 0; bin < duration_counts_.size(); ++bin)
+  for (std::size_t bin = 0; bin < duration_counts_.size() / kTurns; ++bin)
     pass_.durations_->add(static_cast<std::int64_t>(bin) * pass_.durations_->division().seconds,
-                          duration_counts_[bin]);
+                          sum_of_turns(duration_counts_, bin));
   for (const Pass::Number which : {Pass::nodes, Pass::cores, Pass::accs}) {
     const vtab::vector<std::int64_t>& counts = number_counts_[which];
-    for (std::size_t number = 0; number < counts.size(); ++number)
-      if (counts[number] != 0)
-        pass_.numbers_[which]->counts.add(static_cast<std::int64_t>(number), counts[number]);
+    for (std::size_t number = 0; number < counts.size() / kTurns; ++number) {
+      const std::int64_t jobs = sum_of_turns(counts, number);
+      if (jobs != 0) pass_.numbers_[which]->counts.add(static_cast<std::int64_t>(number), jobs);
+    }
   }
 }
 

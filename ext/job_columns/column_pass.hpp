@@ -34,8 +34,9 @@ class ColumnPass {
   /// The rows of block `i` that are meant, and how many.
   std::size_t choose(std::size_t i, std::size_t rows, Mask& mask);
   void add_block(std::size_t i, const Mask& mask, std::size_t met, std::size_t rows);
-  void read_durations(std::size_t i, std::size_t rows);
-  void add_sums(const Mask& mask, std::size_t met, std::size_t rows);
+  void read_durations(std::size_t i);
+  void add_sums(const Mask& mask, std::size_t met);
+  void add_users(std::size_t i, const Mask& mask, std::size_t rows);
   void add_groups(std::size_t i, const Mask& mask, std::size_t rows);
   /// Jobs that have all ended, and whatever can be summed.
   void add_ended(const Numbers& codes, const Mask& mask, std::size_t rows);
@@ -74,11 +75,12 @@ class ColumnPass {
   std::array<std::int64_t, kBlock> starts_;
   bool any_runs_ = false;
 
-  vtab::vector<std::int64_t> duration_counts_;               // by bin; the last one is all above
-  std::array<vtab::vector<std::int64_t>, 3> number_counts_;  // by number
+  vtab::vector<std::int64_t> duration_counts_;  // by bin; the last one is all above; each in turns
+  std::array<vtab::vector<std::int64_t>, 3> number_counts_;  // by number, each in turns
   Sums all_;
   vtab::vector<Sums> groups_;          // by code
   vtab::vector<std::uint8_t> users_;   // by code: seen
+  std::int64_t first_unseen_ = 1;      // a code; all from 1 to it have been seen
   vtab::vector<std::uint64_t> pairs_;  // a bit for each group and user
   std::size_t group_codes_ = 0;
   std::size_t user_codes_ = 0;

@@ -5,32 +5,10 @@
 namespace warden::columns {
 namespace {
 
-/// 4 MB of counts for a metric: beyond that, values are counted one by one.
-constexpr std::int64_t kMostIntegers = std::int64_t{1} << 20;
 /// Each edge is a loop over the block.
 constexpr std::int64_t kMostBins = 64;
 
 }  // namespace
-
-bool MetricCounts::make_room(std::int64_t least, std::int64_t most, unsigned scale) {
-  if (most - least >= kMostIntegers) return false;
-  if (counts_.empty() || scale > scale_) {
-    flush();
-    scale_ = scale;
-    base_ = least;
-    counts_.assign(static_cast<std::size_t>(most - least + 1), 0);
-    return true;
-  }
-  const std::int64_t end = base_ + static_cast<std::int64_t>(counts_.size());
-  if (least >= base_ && most < end) return true;
-  const std::int64_t from = std::min(least, base_);
-  const std::int64_t to = std::max(most + 1, end);
-  if (to - from > kMostIntegers) return false;
-  counts_.resize(static_cast<std::size_t>(to - from), 0);
-  std::rotate(counts_.begin(), counts_.end() - (base_ - from), counts_.end());
-  base_ = from;
-  return true;
-}
 
 void MetricCounts::put(double value, std::int64_t jobs) {
   histogram_->grow_to(value);
@@ -47,9 +25,11 @@ std::int64_t MetricCounts::bin_of(double value) {
 }
 
 const vtab::vector<std::int64_t>& MetricCounts::edges_of(unsigned scale) {
+  if (peak_of_edges_ != histogram_->peak()) edges_.clear();
+  peak_of_edges_ = histogram_->peak();
   for (const Edges& known : edges_)
     if (known.scale == scale) return known.integers;
-  edges_.push_back({scale, vtab::vector<std::int64_t>(counts_.get_allocator())});
+  edges_.push_back({scale, vtab::vector<std::int64_t>(edges_.get_allocator())});
   const double divisor = power_of_ten(scale);
   std::int64_t from = -kMostDecimal - 1;
   for (std::int64_t bin = 1; bin <= histogram_->bins() + 1; ++bin) {
@@ -68,11 +48,26 @@ const vtab::vector<std::int64_t>& MetricCounts::edges_of(unsigned scale) {
   return edges_.back().integers;
 }
 
-void MetricCounts::add_by_edges(const RealBlock& block, const Offsets& offsets, const Mask& mask,
+void MetricCounts::grow(const RealBlock& block, const Offsets& offsets, const Mask& mask) {
+  const std::uint32_t largest = columns::largest(offsets, mask);
+  if (block.nulls != 0 && largest == 0) return;  // all that are meant are NULL
+  histogram_->grow_to(static_cast<double>(block.base + largest) / power_of_ten(block.scale));
+}
+
+void MetricCounts::add_decimals(const RealBlock& block, const Offsets& offsets, const Mask& mask,
                                 std::size_t met) {
-  const std::uint32_t first = block.nulls != 0 ? 1 : 0;  // offset 0 is NULL's
-  const std::size_t values = first == 0 ? met : count_from(offsets, first, mask);
-  if (values < met) histogram_->add_without_value(static_cast<std::int64_t>(met - values));
+  const std::size_t values = block.nulls == 0 ? met : count_from(offsets, 1, mask);  // offset 0 is NULL's
+  histogram_->add_without_value(static_cast<std::int64_t>(met - values));
+  if (histogram_->bins() <= kMostBins) {
+    add_bin_by_bin(block, offsets, mask, values);
+  } else {
+    add_job_by_job(block, offsets, mask);
+  }
+}
+
+void MetricCounts::add_bin_by_bin(const RealBlock& block, const Offsets& offsets, const Mask& mask,
+                                  std::size_t values) {
+  const std::int64_t first = block.nulls != 0 ? 1 : 0;
   const std::int64_t beyond = std::int64_t{1} << block.width;
   std::size_t here = values;  // those of this bin and above
   std::int64_t bin = 0;
@@ -88,60 +83,40 @@ void MetricCounts::add_by_edges(const RealBlock& block, const Offsets& offsets, 
   histogram_->add_to(bin, static_cast<std::int64_t>(here));
 }
 
-void MetricCounts::flush() {
-  const double divisor = power_of_ten(scale_);
-  for (std::size_t i = 0; i < counts_.size(); ++i) {
-    if (counts_[i] != 0) put(static_cast<double>(base_ + static_cast<std::int64_t>(i)) / divisor, counts_[i]);
+void MetricCounts::add_job_by_job(const RealBlock& block, const Offsets& offsets, const Mask& mask) {
+  const vtab::vector<std::int64_t>& edges = edges_of(block.scale);
+  const std::uint32_t first = block.nulls != 0 ? 1 : 0;
+  // Bins are as wide as one another, but for what rounding does: where to look first.
+  const double bins_by_integer = static_cast<double>(histogram_->bins()) /
+                                 static_cast<double>(std::max<std::int64_t>(edges.back() - edges.front(), 1));
+  for (std::size_t row = 0; row < block.rows; ++row) {
+    if (mask[row] == 0 || offsets[row] < first) continue;
+    const std::int64_t integer = block.base + offsets[row];
+    const double place = static_cast<double>(integer - edges.front()) * bins_by_integer;
+    auto bin = place <= 0
+                   ? 0
+                   : static_cast<std::int64_t>(std::min(place, static_cast<double>(histogram_->bins()))) + 1;
+    while (bin > 0 && integer < edges[static_cast<std::size_t>(bin - 1)]) --bin;
+    while (bin <= histogram_->bins() && integer >= edges[static_cast<std::size_t>(bin)]) ++bin;
+    histogram_->add_to(bin, 1);
   }
-  counts_.clear();
 }
 
-void MetricCounts::add(std::size_t i, const Mask& mask, std::size_t met, std::size_t rows) {
+void MetricCounts::add(std::size_t i, const Mask& mask, std::size_t met) {
   if (!values_) return histogram_->add_without_value(static_cast<std::int64_t>(met));
   const RealBlock block = values_->block(i);
   if (block.all_null()) return histogram_->add_without_value(static_cast<std::int64_t>(met));
   if (block.kind == BlockKind::constant) return put(block.min, static_cast<std::int64_t>(met));
-  if (block.kind == BlockKind::packed && histogram_->is_fixed() && histogram_->bins() <= kMostBins) {
+  if (block.kind == BlockKind::packed) {
     Offsets offsets;
     values_->offsets(i, offsets.data());
-    return add_by_edges(block, offsets, mask, met);
-  }
-  if (block.kind == BlockKind::packed) {
-    // Of a block that needs fewer digits than others, each integer stands for one that ends in zeros.
-    const unsigned scale = std::max<unsigned>(block.scale, counts_.empty() ? 0 : scale_);
-    const auto step = static_cast<std::int64_t>(power_of_ten(scale - block.scale));
-    std::int64_t first = block.base + (block.nulls != 0 ? 1 : 0);
-    std::int64_t last = block.base + ((std::int64_t{1} << block.width) - 1);
-    const bool fits =
-        !__builtin_mul_overflow(first, step, &first) && !__builtin_mul_overflow(last, step, &last);
-    if (fits && make_room(first, last, scale)) {
-      Offsets offsets;
-      values_->offsets(i, offsets.data());
-      std::uint32_t* const counts = counts_.data() + (first - base_);
-      if (step != 1)
-        for (std::uint32_t& offset : offsets) offset = static_cast<std::uint32_t>(offset * step);
-      if (block.nulls == 0 && met == rows) {
-        for (std::size_t row = 0; row < rows; ++row) ++counts[offsets[row]];
-        return;
-      }
-      const auto null = static_cast<std::uint32_t>(block.nulls != 0 ? step : 0);
-      std::int64_t without = 0;
-      for (std::size_t row = 0; row < rows; ++row) {
-        if (mask[row] == 0) continue;
-        if (offsets[row] < null) {
-          ++without;
-        } else {
-          ++counts[offsets[row] - null];
-        }
-      }
-      if (without != 0) histogram_->add_without_value(without);
-      return;
-    }
+    if (block.limit >= histogram_->peak()) grow(block, offsets, mask);
+    if (histogram_->peak() != 0) return add_decimals(block, offsets, mask, met);
   }
   std::array<double, kBlock> numbers;
   std::array<std::uint8_t, kBlock> is_null;
   values_->values(i, numbers.data(), is_null.data());
-  for (std::size_t row = 0; row < rows; ++row) {
+  for (std::size_t row = 0; row < block.rows; ++row) {
     if (mask[row] == 0) continue;
     if (is_null[row] != 0) {
       histogram_->add_without_value();

@@ -1,7 +1,7 @@
-// How many jobs have which value of a metric, on the way to its histogram. Values are decimals, nearly always. Where the peak is
-// given, the edges of the bins are known, and so is the smallest integer of each: a block's jobs from there on are counted.
-// Where it isn't, the jobs of each integer are counted, and only at the end each integer goes into its bin. In both it is
-// the histogram's own arithmetic that decides.
+// From the blocks of a metric into its histogram. Values are decimals, nearly always: integers divided by a power of ten. Bins
+// rise with their values, so that each begins at some integer, which the histogram's own arithmetic finds; then a block's jobs
+// are counted by comparing integers. Where the peak is not given it is the largest value so far that decides, so a block's
+// largest comes first.
 #pragma once
 
 #include "histogram.hpp"
@@ -14,17 +14,11 @@ class MetricCounts {
  public:
   MetricCounts(std::int64_t column, jobs::MetricHistogram& histogram, ExactValues& exact,
                const vtab::Api* api)
-      : column_(column),
-        histogram_(&histogram),
-        exact_(&exact),
-        edges_(vtab::Allocator<Edges>(api)),
-        counts_(vtab::Allocator<std::uint32_t>(api)) {}
+      : column_(column), histogram_(&histogram), exact_(&exact), edges_(vtab::Allocator<Edges>(api)) {}
 
   void open(Segments& segments) { values_ = segments.reals(column_); }
   /// The jobs of block `i` that the mask says, `met` in all.
-  void add(std::size_t i, const Mask& mask, std::size_t met, std::size_t rows);
-  /// Puts into the histogram what isn't there yet.
-  void flush();
+  void add(std::size_t i, const Mask& mask, std::size_t met);
 
  private:
   /// Of a scale: the smallest integers of the bins 1 to bins() + 1.
@@ -34,9 +28,13 @@ class MetricCounts {
   };
   const vtab::vector<std::int64_t>& edges_of(unsigned scale);
   std::int64_t bin_of(double value);
-  void add_by_edges(const RealBlock& block, const Offsets& offsets, const Mask& mask, std::size_t met);
-  /// Makes room for the integers from least to most at a scale; false where that is too much.
-  bool make_room(std::int64_t least, std::int64_t most, unsigned scale);
+  /// Lets the peak grow to the largest value that is meant.
+  void grow(const RealBlock& block, const Offsets& offsets, const Mask& mask);
+  void add_decimals(const RealBlock& block, const Offsets& offsets, const Mask& mask, std::size_t met);
+  /// Each bin by a loop over the block.
+  void add_bin_by_bin(const RealBlock& block, const Offsets& offsets, const Mask& mask, std::size_t values);
+  /// Each job by looking for its bin.
+  void add_job_by_job(const RealBlock& block, const Offsets& offsets, const Mask& mask);
   void put(double value, std::int64_t jobs);
 
   std::int64_t column_;
@@ -44,10 +42,7 @@ class MetricCounts {
   ExactValues* exact_;
   std::optional<RealColumn> values_;
   vtab::vector<Edges> edges_;
-  // How many jobs have (base_ + i) / 10^scale_.
-  unsigned scale_ = 0;
-  std::int64_t base_ = 0;
-  vtab::vector<std::uint32_t> counts_;
+  double peak_of_edges_ = 0;
 };
 
 }  // namespace warden::columns

@@ -281,14 +281,10 @@ bool Predicates::apply(const Codes& condition, std::size_t i, Mask& mask) {
   const auto last = condition.allowed.begin() + block.max + 1;
   if (std::find(first, last, 1) == last) return false;
   if (std::find(first, last, 0) == last) return true;
+  if (condition.run && block.kind == BlockKind::packed)
+    return apply(Bounds{condition.field, condition.run->first, condition.run->second}, i, mask);
   Numbers codes;
   column.values32(i, codes.data());
-  if (condition.run) {
-    Offsets offsets;
-    std::copy(codes.begin(), codes.end(), offsets.begin());
-    keep_between(offsets, condition.run->first, condition.run->second, mask);
-    return true;
-  }
   const std::uint8_t* allowed = condition.allowed.data();
   for (std::size_t row = 0; row < block.rows; ++row)
     mask[row] = static_cast<std::uint8_t>(mask[row] & allowed[codes[row]]);
@@ -297,26 +293,23 @@ bool Predicates::apply(const Codes& condition, std::size_t i, Mask& mask) {
 
 bool Predicates::apply(const Durations& condition, std::size_t i, Mask& mask) {
   const IntegerBlock states = column(Field::job_state).block(i);
-  const IntegerBlock block = column(Field::duration).block(i);
   const bool may_run = running_ != 0 && states.min <= running_ && states.max >= running_;
   if (!may_run) return apply(Bounds{Field::duration, condition.from, condition.to}, i, mask);
   Numbers codes;
   column(Field::job_state).values32(i, codes.data());
+  const Bounds stored{Field::duration, condition.from, condition.to};
   Mask runs;
-  if (!find_equal(codes, static_cast<std::int32_t>(running_), runs))
-    return apply(Bounds{Field::duration, condition.from, condition.to}, i, mask);
-  std::array<std::int64_t, kBlock> durations;
+  if (!find_equal(codes, static_cast<std::int32_t>(running_), runs)) return apply(stored, i, mask);
+  keep(mask, runs);
+  if (!apply(stored, i, mask)) mask.fill(0);
   std::array<std::int64_t, kBlock> starts;
-  column(Field::duration).values(i, durations.data());
   column(Field::start_time).values(i, starts.data());
-  for (std::size_t row = 0; row < block.rows; ++row) {
-    const std::int64_t seconds = runs[row] != 0 ? now_ - starts[row] : durations[row];
-    const bool met = seconds >= condition.from && seconds <= condition.to;
-    mask[row] = static_cast<std::uint8_t>(mask[row] & static_cast<std::uint8_t>(met));
-  }
+  each_met(runs, [&](std::size_t row) {
+    const std::int64_t seconds = now_ - starts[row];
+    mask[row] = seconds >= condition.from && seconds <= condition.to ? 1 : 0;
+  });
   return true;
 }
-
 bool Predicates::apply_packed(const Reals& condition, const RealColumn& column, std::size_t i, Mask& mask,
                               ExactValues& exact) {
   // Division keeps the order: what is asked of values can be asked of their integers, and so of the offsets.

@@ -4,6 +4,10 @@
 
 namespace warden::columns {
 
+WARDEN_WIDE void keep(const Mask& others, Mask& mask) noexcept {
+  for (std::size_t i = 0; i < kBlock; ++i) mask[i] = static_cast<std::uint8_t>(mask[i] & others[i]);
+}
+
 WARDEN_WIDE std::size_t count(const Mask& mask) noexcept {
   std::uint32_t met = 0;
   for (std::size_t i = 0; i < kBlock; ++i) met += mask[i];
@@ -37,6 +41,13 @@ WARDEN_WIDE std::size_t count_from(const Offsets& offsets, std::uint32_t least, 
   for (std::size_t i = 0; i < kBlock; ++i)
     met += static_cast<std::uint32_t>(offsets[i] >= least) & static_cast<std::uint32_t>(mask[i]);
   return met;
+}
+
+WARDEN_WIDE std::uint32_t largest(const Offsets& offsets, const Mask& mask) noexcept {
+  std::uint32_t found = 0;
+  for (std::size_t i = 0; i < kBlock; ++i)
+    found = std::max(found, offsets[i] & -static_cast<std::uint32_t>(mask[i]));
+  return found;
 }
 
 WARDEN_WIDE void keep_between(const Offsets& offsets, std::uint32_t least, std::uint32_t most,

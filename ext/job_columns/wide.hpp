@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "packing.hpp"
 
@@ -23,6 +24,19 @@ using Mask = std::array<std::uint8_t, kBlock>;
 using Numbers = std::array<std::int32_t, kBlock>;
 using Offsets = std::array<std::uint32_t, kBlock>;
 
+/// Calls f(row) for each row that is meant, for masks of few.
+template <class F>
+void each_met(const Mask& mask, F&& f) {
+  const std::uint8_t* const begin = mask.data();
+  const std::uint8_t* const end = begin + kBlock;
+  const auto next = [&](const std::uint8_t* from) {
+    return static_cast<const std::uint8_t*>(std::memchr(from, 1, static_cast<std::size_t>(end - from)));
+  };
+  for (const std::uint8_t* at = next(begin); at != nullptr; at = next(at + 1))
+    f(static_cast<std::size_t>(at - begin));
+}
+/// Leaves those in the mask that are in the other one, too.
+void keep(const Mask& others, Mask& mask) noexcept;
 /// How many rows are meant.
 std::size_t count(const Mask& mask) noexcept;
 /// The sum of the numbers that are meant. Of numbers of 31 bits it fits.
@@ -34,6 +48,8 @@ std::int64_t sum_products(const Numbers& a, const Numbers& b, const Mask& mask) 
 std::size_t count_below(const Numbers& numbers, std::int32_t limit, const Mask& mask) noexcept;
 /// How many offsets of those that are meant are not below `least`.
 std::size_t count_from(const Offsets& offsets, std::uint32_t least, const Mask& mask) noexcept;
+/// The largest offset of those that are meant; 0 where none is.
+std::uint32_t largest(const Offsets& offsets, const Mask& mask) noexcept;
 /// Leaves those in the mask whose offset is from `least` to `most`, where least <= most.
 void keep_between(const Offsets& offsets, std::uint32_t least, std::uint32_t most, Mask& mask) noexcept;
 /// Whether an offset of those that are meant is from `least` to `most`, where least <= most.

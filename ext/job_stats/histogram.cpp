@@ -56,6 +56,7 @@ bool MetricHistogram::add(double v, bool exact, std::int64_t jobs) noexcept {
 }
 
 std::optional<std::int64_t> MetricHistogram::bin_of(double v, bool exact) const noexcept {
+  if (grows_ && v < 0) return 0;
   const auto bins = static_cast<double>(jobs_.size());
   const double place = place_of(v, peak_, bins);
   if (!exact) {

@@ -64,9 +64,8 @@ class MetricHistogram {
   /// Counts `jobs` that have a value and returns true. False, and nothing is counted, where the value is not `exact` and so
   /// near the edge of a bin that its last bit decides.
   bool add(double v, bool exact = true, std::int64_t jobs = 1) noexcept;
-  /// Whether the peak is one that was given, and is no 0: each value has its bin from the beginning.
-  bool is_fixed() const noexcept { return !grows_ && peak_ != 0; }
-  /// The bin of a value by the peak as it is: 0 is below all, bins() + 1 above. Empty where it is not `exact`, and near an edge.
+  /// The bin of a value by the peak as it is, which is no 0: 0 is below all, bins() + 1 above. Empty where it is not `exact`, and
+  /// near an edge.
   std::optional<std::int64_t> bin_of(double v, bool exact) const noexcept;
   void add_to(std::int64_t bin, std::int64_t jobs) noexcept {
     if (bin == 0) {

@@ -29,7 +29,7 @@ struct Parts : Indexed {
   }
 };
 
-/// Segments whose metrics have one, two and three digits behind the point, and the other way round.
+/// Segments whose metrics have one, two and three digits behind the point, and the other way round; each has larger values.
 void make_digits(const Db& db) {
   db.rows(
       "CREATE TABLE digits(id INTEGER PRIMARY KEY, start_time INT, duration INT, job_state TEXT, hpc_user "
@@ -39,7 +39,8 @@ void make_digits(const Db& db) {
       "SELECT i, 0, "
       "i % 7, 'completed', 'u', 1, CASE WHEN i % 100 <> 0 THEN printf('{\"few\": %.*f, \"fewer\": %.*f}', 1 "
       "+ (i / 1024) % "
-      "3, i % 900 / 8.0, 3 - (i / 1024) % 3, i % 900 / 8.0) END FROM n;"
+      "3, (i % 900 - 160) * (1 + i / 1024) / 8.0, 3 - (i / 1024) % 3, (i % 900 - 160) * (1 + i / 1024) / "
+      "8.0) END FROM n;"
       "CREATE VIRTUAL TABLE digits_index USING job_columns(source=digits, segment_jobs=1024)");
 }
 
@@ -367,9 +368,10 @@ BOOST_AUTO_TEST_CASE(a_metric_may_have_more_digits_in_one_segment_than_in_anothe
   make_digits(db);
   for (const char* metric : {"few", "fewer"})
     for (const char* filter : {"NULL", "'{\"duration\":{\"from\":3,\"to\":0}}'"})
-      for (const char* peak : {"", ",\"peak\":112.375"})
-        agree("SELECT * FROM job_metric_histogram(" + std::string(filter) + ", '[{\"metric\":\"" + metric +
-              "\"" + peak + "}]', 10, 'digits') WHERE now = 9 AND engine = 'ENGINE'");
+      for (const char* bins : {"10", "100"})
+        for (const char* peak : {"", ",\"peak\":112.375"})
+          agree("SELECT * FROM job_metric_histogram(" + std::string(filter) + ", '[{\"metric\":\"" + metric +
+                "\"" + peak + "}]', 10, 'digits') WHERE now = 9 AND engine = 'ENGINE'");
 }
 
 BOOST_AUTO_TEST_CASE(a_host_may_allow_fewer_columns_than_it_has) {
