@@ -371,7 +371,7 @@ BOOST_AUTO_TEST_CASE(a_metric_may_have_more_digits_in_one_segment_than_in_anothe
       for (const char* bins : {"10", "100"})
         for (const char* peak : {"", ",\"peak\":112.375"})
           agree("SELECT * FROM job_metric_histogram(" + std::string(filter) + ", '[{\"metric\":\"" + metric +
-                "\"" + peak + "}]', 10, 'digits') WHERE now = 9 AND engine = 'ENGINE'");
+                "\"" + peak + "}]', " + bins + ", 'digits') WHERE now = 9 AND engine = 'ENGINE'");
 }
 
 BOOST_AUTO_TEST_CASE(a_host_may_allow_fewer_columns_than_it_has) {
