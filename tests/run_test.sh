@@ -205,10 +205,16 @@ run_lanes() {
   rm -rf "$results"
 }
 
-# Those hosts that npm has, and their own client where there is none.
-install_npm_hosts() {
-  command -v npm >/dev/null || install_packages npm
-  tests/hosts/install.sh build-hosts
+# Hosts wait for most of their time: they run while the next tests are built, and are judged after that.
+begin_hosts() {
+  tests/hosts/run.sh build/warden.so build-hosts "$hosts" >build-hosts-run.log 2>&1 &
+  hosts_running=$!
+}
+judge_hosts() {
+  [[ -n $hosts_running ]] || return 0
+  gate "hosts" wait "$hosts_running"
+  cat build-hosts-run.log
+  hosts_running=''
 }
 
 directory_of() { [[ $1 == release ]] && echo build || echo "build-$1"; }
@@ -259,38 +265,45 @@ run_tests() {
   done
   install_packages "${kPackages[@]}" "${kTestPackages[@]}"
   [[ -z $fuzz ]] || install_packages "${kFuzzPackages[@]}"
-  local npm_hosts=''
+  local npm_hosts='' hosts_running='' amalgamation=''
   if [[ -n $hosts ]]; then
     install_packages "${kHostPackages[@]}"
+    command -v npm >/dev/null || install_packages npm
     say "Fetching the hosts that npm has meanwhile, in build-hosts/"
-    install_npm_hosts >build-hosts.log 2>&1 &
+    (tests/hosts/install.sh build-hosts >build-hosts.log 2>&1 && rm build-hosts.log) &
     npm_hosts=$!
   fi
   if [[ " ${suites[*]} " == *" asan "* ]]; then
     install_packages "${kSqliteSourcePackages[@]}"
     say "Making SQLite's amalgamation from Debian's source package meanwhile, in build-sqlite/"
     (tests/sqlite_source.sh >build-sqlite.log 2>&1 && rm build-sqlite.log) &
+    amalgamation=$!
   fi
   local preset
   for preset in "${suites[@]}"; do
     if [[ $preset == asan ]]; then
-      wait # for SQLite's amalgamation
+      wait "$amalgamation" || true
       gate "SQLite's sources" show_if_failed build-sqlite.log
     fi
     timed "build $preset" build_tests "$preset"
+    judge_hosts
     timed "test $preset" run_lanes "$preset" "$(directory_of "$preset")"
     if [[ $preset == release ]]; then
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
       gate "examples of the documents" tests/sql/run_examples.sh build/warden.so
       gate "the preload shim" tests/preload/run_preload.sh build
       gate "the threat model and its tests" tests/untrusted/check_threat_model.sh
-      [[ -z $npm_hosts ]] || gate "hosts of npm" wait "$npm_hosts" || true
-      timed "hosts" gate "hosts" tests/hosts/run.sh build/warden.so build-hosts "$hosts"
+      if [[ -n $npm_hosts ]]; then
+        wait "$npm_hosts" || true
+        gate "hosts of npm" show_if_failed build-hosts.log
+      fi
+      begin_hosts
       gate "layers" check_layers
       gate "what warden.so links" check_links
       gate "clang-format" check_format
     fi
   done
+  judge_hosts
   [[ -z $coverage ]] || run_coverage
   if [[ -n $endurance_seconds ]]; then
     cmake_flags=(-DWARDEN_WERROR=ON -DWARDEN_TESTS=ON)

@@ -1,6 +1,6 @@
 -- warden in Lua's luasql, which can't load extensions: libwarden_preload.so brings it into every connection.
 -- [load]
--- LD_PRELOAD=/usr/local/lib/libwarden_preload.so lua program.lua
+-- LD_PRELOAD=/usr/local/lib/sqlite3/libwarden_preload.so lua program.lua
 -- [end]
 local environment = require("luasql.sqlite3").sqlite3()
 

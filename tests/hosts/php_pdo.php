@@ -13,7 +13,7 @@ function one(PDO $connection, string $sql): mixed
 }
 
 // [load]
-// LD_PRELOAD=/usr/local/lib/libwarden_preload.so php program.php
+// LD_PRELOAD=/usr/local/lib/sqlite3/libwarden_preload.so php program.php
 // [end]
 $first = connection();
 say('host', PHP_VERSION);
