@@ -291,7 +291,7 @@ run_tests() {
     if [[ $preset == release ]]; then
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
       gate "examples of the documents" tests/sql/run_examples.sh build/warden.so
-      gate "the preload shim" tests/preload/run_preload.sh build
+      gate "the preload shim" tests/preload/run_preload.sh build "$hosts"
       gate "the threat model and its tests" tests/untrusted/check_threat_model.sh
       if [[ -n $npm_hosts ]]; then
         wait "$npm_hosts" || true
