@@ -76,6 +76,7 @@ void SqliteConnection::install(bool opening) {
   // What an older SQLite has attached it does not say.
   if (!opening && host_.can().version_number < kTellsNames) blind_.store(true);
   find_shared_caches();
+  if (opening) keep_from_spilling();
   take_hooks(Warden::instance().current().hooks, true);
   // Loaded into a connection that has not read its schema yet: a pragma would read it now, and could wait for a lock.
   const bool at_once =

@@ -118,6 +118,7 @@ class SqliteConnection final : public Connection {
   bool may_apply_after(sqlite3_stmt* statement) noexcept;
   void record_applied(bool done) noexcept;
   void find_shared_caches() noexcept;
+  void keep_from_spilling() noexcept;
   void note_lost() noexcept;
   void note_shared() noexcept;
   bool may_be_entered() noexcept;

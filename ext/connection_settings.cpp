@@ -228,4 +228,15 @@ void SqliteConnection::find_shared_caches() noexcept {
   }
 }
 
+void SqliteConnection::keep_from_spilling() noexcept {
+  // dqlite's VFS can't read back what a transaction has spilled into the log while that is empty (dqlite 1.11): the transaction
+  // fails with SQLITE_IOERR_SHORT_READ, and so does its next attempt. The soft heap limit makes SQLite spill all the sooner,
+  // and there it gains nothing: the log is in SQLite's memory too.
+  sqlite3_vfs* vfs = nullptr;
+  if (api()->file_control(db_, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) == SQLITE_OK && vfs != nullptr &&
+      vfs->zName != nullptr && ::strncmp(vfs->zName, "dqlite", 6) == 0) {
+    run_own("PRAGMA cache_spill=OFF");
+  }
+}
+
 }  // namespace warden::ext

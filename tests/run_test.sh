@@ -3,9 +3,9 @@
 readonly kTestPackages=(clang-format procps)
 readonly kSqliteSourcePackages=(gcc make tcl) # for tests/sqlite_source.sh
 readonly kFuzzPackages=(clang libclang-rt-14-dev)
-readonly kHostPackages=(python3-apsw golang-go golang-github-mattn-go-sqlite3-dev libdbd-sqlite3-perl php-cli php-sqlite3 ruby
-  ruby-sqlite3 default-jdk-headless libxerial-sqlite-jdbc-java libsqlite3-tcl tcl lua5.3 lua-sql-sqlite3 r-cran-rsqlite
-  make python3)
+readonly kHostPackages=(python3-apsw golang-go golang-github-mattn-go-sqlite3-dev golang-github-canonical-go-dqlite-dev libdqlite-dev
+  libdbd-sqlite3-perl php-cli php-sqlite3 ruby ruby-sqlite3 default-jdk-headless libxerial-sqlite-jdbc-java libsqlite3-tcl tcl lua5.3
+  lua-sql-sqlite3 r-cran-rsqlite make python3)
 tests_passed=0
 tests_failed=0
 seconds=''

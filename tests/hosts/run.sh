@@ -66,6 +66,8 @@ four copies of SQLite|$addons|$node --no-warnings copies.cjs libsql sqlite3 node
 worker_threads that end|$addons|$node worker_ends.cjs
 loads, and a storm|test -x /usr/bin/python3|/usr/bin/python3 python_loads.py
 forks|test -x /usr/bin/python3|/usr/bin/python3 python_fork.py
+dqlite, three nodes|test -x $directory/dqlite|env GO_DQLITE_MULTITHREAD=1 $directory/dqlite
+dqlite, preloaded and without locks|test -x $directory/dqlite -a -e $preload|$directory/dqlite $preload
 200 ends of PHP|php -r 'exit(class_exists("SQLite3") ? 0 : 1);'|bash php_exits.sh
 TXT
 }
@@ -73,12 +75,17 @@ TXT
 # Those that are compiled. The C program is linked to fixed addresses and takes the address of malloc, as Debian's Python does.
 compile() {
   cd "$here" || return
-  rm -f "$directory"/{mattn,host_c,host_cpp} "$directory"/*.class
+  rm -f "$directory"/{mattn,dqlite,host_c,host_cpp} "$directory"/*.class
   gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -fno-pie -no-pie -o "$directory/host_c" host.c -lsqlite3 -lpthread
   g++ -std=c++20 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -o "$directory/host_cpp" host.cpp -lsqlite3
   if [[ -e /usr/share/java/sqlite-jdbc.jar ]] && command -v javac >/dev/null; then javac -d "$directory" Xerial.java; fi
   if [[ -e /usr/share/gocode/src/github.com/mattn/go-sqlite3 ]] && command -v go >/dev/null; then
     GOPATH=/usr/share/gocode GO111MODULE=off GOCACHE=$directory/go-cache go build -o "$directory/mattn" mattn.go
+  fi
+  # go-dqlite asks for an option of the linker that Go has to be told to let through.
+  if [[ -e /usr/share/gocode/src/github.com/canonical/go-dqlite/app && -e /usr/include/dqlite.h ]] && command -v go >/dev/null; then
+    GOPATH=/usr/share/gocode GO111MODULE=off GOCACHE=$directory/go-cache CGO_LDFLAGS_ALLOW=-Wl,-z,now \
+      go build -o "$directory/dqlite" dqlite.go
   fi
 }
 
