@@ -7,6 +7,7 @@
 #include "clock.hpp"
 #include "error.hpp"
 #include "function.hpp"
+#include "others.hpp"
 #include "relief.hpp"
 #include "warden.hpp"
 
@@ -28,13 +29,14 @@ SqliteConnection::SqliteConnection(Host& host, sqlite3* db, std::string file_nam
   statements.use(warden_.statements);
 }
 
-void SqliteConnection::enrol(Host& host, sqlite3* db, bool opening) {
+bool SqliteConnection::enrol(Host& host, sqlite3* db, bool opening) {
   Warden& warden = Warden::instance();
   if (const auto known = warden.registry.find_handle(db)) {
     auto* connection = dynamic_cast<SqliteConnection*>(known.get());
     if (connection != nullptr && !connection->enrolled_) connection->install(opening);
-    return;
+    return true;
   }
+  if (others_watch(db)) return false;
   const char* file_name = host.api()->db_filename(db, "main");
   const std::shared_ptr<SqliteConnection> made(
       new SqliteConnection(host, db, file_name == nullptr ? "" : file_name));
@@ -47,6 +49,7 @@ void SqliteConnection::enrol(Host& host, sqlite3* db, bool opening) {
       {host.api(), host.slot(), db, made.get()}, SQLITE_DIRECTONLY, &SqliteConnection::on_close);
   if (rc != SQLITE_OK) throw vtab::error("warden: warden_on_close could not be registered", rc);
   made->install(opening);
+  return true;
 }
 
 void SqliteConnection::own_install_internal() {

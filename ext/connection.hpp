@@ -36,9 +36,10 @@ inline constexpr int kTellsNames = 3'039'000;
 /// See above. Owned by the registry and by the connection itself until it closes.
 class SqliteConnection final : public Connection {
  public:
-  /// Puts `db` under watch: functions, tables, hooks. Nothing if it is already. Throws vtab::error, std::bad_alloc; then
-  /// what was registered stays and works, and another call takes up the rest.
-  static void enrol(Host& host, sqlite3* db, bool opening);
+  /// Puts `db` under watch: functions, tables, hooks. Nothing if it is already; false where another warden of this process
+  /// (others.hpp) looks after it. Throws vtab::error, std::bad_alloc; then what was registered stays and works, and another
+  /// call takes up the rest.
+  static bool enrol(Host& host, sqlite3* db, bool opening);
 
   Host& host() const noexcept { return host_; }
   const Api* api() const noexcept { return host_.api(); }
@@ -180,9 +181,13 @@ bool begins_with(const char* sql, const char* word) noexcept;
 /// Sets (NULL: restores) a setting as warden_set and UPDATE warden_settings do, and has it applied everywhere. Throws
 /// BadValue with a text that names the setting.
 void set_setting(SqliteConnection& self, std::string_view name, vtab::value value);
+/// The same with a text, for a caller who may have no connection (NULL).
+void set_setting(SqliteConnection* self, std::string_view name, std::optional<std::string_view> text,
+                 SettingSource source);
 
-/// After any change of settings: this connection takes them at once, the others at their next safe point.
-void announce_settings(SqliteConnection& self);
+/// After any change of settings: the caller's connection, if it has one, takes them at once, the others at their next safe
+/// point.
+void announce_settings(SqliteConnection* self);
 
 /// Registers one function or table of warden on the connection; a SQLite code.
 using Installer = int (*)(SqliteConnection&) noexcept;

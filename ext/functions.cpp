@@ -130,7 +130,7 @@ SettingValue in_force(std::string_view name) {
 /// Changes the settings from one position to before another by `change`, and has them applied. Where either fails, all are as
 /// they were.
 template <class Change>
-void change_settings(SqliteConnection& self, std::size_t from, std::size_t to, Change&& change) {
+void change_settings(SqliteConnection* self, std::size_t from, std::size_t to, Change&& change) {
   SettingsStore& settings = Warden::instance().settings;
   std::vector<SettingsStore::Entry> before;
   for (std::size_t i = from; i < to; ++i) before.push_back(settings.entry(i));
@@ -162,7 +162,7 @@ SettingValue warden_set(SqliteConnection& self, std::string_view name, vtab::val
 
 std::int64_t warden_reset(SqliteConnection& self) {
   self.own_act("warden_reset");
-  change_settings(self, 0, setting_specs().size(), [](SettingsStore& settings) { settings.restore_all(); });
+  change_settings(&self, 0, setting_specs().size(), [](SettingsStore& settings) { settings.restore_all(); });
   return 1;
 }
 
@@ -233,27 +233,33 @@ std::string warden_debug(SqliteConnection& self) {
 
 }  // namespace
 
-void announce_settings(SqliteConnection& self) {
+void announce_settings(SqliteConnection* self) {
   Warden& warden = Warden::instance();
   for (auto c = warden.registry.after(0); c != nullptr; c = warden.registry.after(c->id)) {
-    if (c->id != self.id) c->ask(Connection::kApply);
+    if (c.get() != self) c->ask(Connection::kApply);
   }
-  if (!self.own_apply(false)) self.ask(Connection::kApply);
+  if (self != nullptr && !self->own_apply(false)) self->ask(Connection::kApply);
   warden.settings_changed();
 }
 
 void set_setting(SqliteConnection& self, std::string_view name, vtab::value value) {
+  setting_position(name);  // an unknown one is what is wrong first
+  if (value.type() == SQLITE_BLOB) throw BadValue(std::string(name) + " must be text or a number, not blob");
+  set_setting(&self, name, value.is_null() ? std::nullopt : std::optional(value.as_text()),
+              SettingSource::sql);
+}
+
+void set_setting(SqliteConnection* self, std::string_view name, std::optional<std::string_view> text,
+                 SettingSource source) {
   const std::size_t position = setting_position(name);
   change_settings(self, position, position + 1, [&](SettingsStore& settings) {
-    if (value.is_null()) return settings.restore(name);
-    if (value.type() == SQLITE_BLOB)
-      throw BadValue(std::string(name) + " must be text or a number, not blob");
-    settings.set(name, value.as_text());
+    if (!text) return settings.restore(name);
+    settings.set(name, *text, source);
     const std::int64_t hard = Warden::instance().current().hard_limit_bytes;
     const std::int64_t needed = Warden::instance().sqlite_bytes() + kHardLimitRoomBytes;
     if (name == "hard_heap_limit" && hard > 0 && hard < needed) {
       throw BadValue("hard_heap_limit must be 0 or at least " + std::to_string(needed) +
-                     " bytes, what SQLite uses now and 8 MiB, not " + quote_for_message(value.as_text()));
+                     " bytes, what SQLite uses now and 8 MiB, not " + quote_for_message(*text));
     }
   });
 }

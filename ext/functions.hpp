@@ -18,6 +18,9 @@ std::int64_t warden_timeout(SqliteConnection& self, std::optional<vtab::value> m
 std::int64_t warden_cancel(SqliteConnection& self, std::int64_t connection_id,
                            std::optional<vtab::value> statement_seq);
 
+/// Ends the statement that another connection runs, if it is number `seq`, or whichever it is: true if one was interrupted.
+bool cancel_asked(Connection& connection, std::optional<std::int64_t> seq) noexcept;
+
 /// warden_statements_reset(): forgets all statement statistics; returns how many rows there were.
 std::int64_t warden_statements_reset(SqliteConnection& self);
 

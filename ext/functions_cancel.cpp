@@ -40,15 +40,20 @@ std::int64_t cancel_statement(SqliteConnection& self, std::int64_t connection_id
     throw vtab::error("warden_cancel: connection " + std::to_string(connection_id) +
                       " is this one, and it runs this very statement; cancel it from another connection");
   }
-  const std::int64_t running = other->activity.running_seq();
-  if (seq && *seq != running) return 0;
-  if (!cancel(warden, *other, running, true, {"asked"})) return 0;
-  warden.deadlines().ensure_running();
-  warden.deadlines().wake(true);
-  return 1;
+  return cancel_asked(*other, seq) ? 1 : 0;
 }
 
 }  // namespace
+
+bool cancel_asked(Connection& connection, std::optional<std::int64_t> seq) noexcept {
+  Warden& warden = Warden::instance();
+  const std::int64_t running = connection.activity.running_seq();
+  if (seq && *seq != running) return false;
+  if (!cancel(warden, connection, running, true, {"asked"})) return false;
+  warden.deadlines().ensure_running();
+  warden.deadlines().wake(true);
+  return true;
+}
 
 std::int64_t warden_timeout(SqliteConnection& self, std::optional<vtab::value> given) {
   self.own_act("warden_timeout");

@@ -38,16 +38,7 @@ struct MemoryTable : OwnTable {
     Warden& warden = Warden::instance();
     const Settings now = warden.current();
     const SystemReading system = warden.read_system();
-
-    std::optional<std::int64_t> used;
-    std::optional<std::int64_t> peak;
-    std::optional<std::int64_t> limit;
-    warden.each_engine([&](Engine& engine) {
-      if (const auto bytes = engine.memory_used()) used = used.value_or(0) + *bytes;
-      if (const auto bytes = engine.memory_peak()) peak = peak.value_or(0) + *bytes;
-      if (engine.connections == 0) return;
-      if (const auto bytes = engine.soft_limit(); bytes && *bytes > 0) limit = limit.value_or(0) + *bytes;
-    });
+    const auto [used, peak, limit] = warden.engine_figures();
 
     std::int64_t cache = 0;
     std::int64_t schema = 0;

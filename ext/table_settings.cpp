@@ -7,7 +7,7 @@
 //
 // Columns: name; value as it was written (warden_get tells what it comes to); unit of plain numbers: bytes, ms, rows,
 // NULL for words and booleans; default_value; min_value, max_value of plain numbers; source: default, environment, sql,
-// host (the host had set a lower limit, which stands); scope: process or connection; description.
+// host (the host had set a lower limit, which stands, or set it by warden.h); scope: process or connection; description.
 #include "tables.hpp"
 #include "units.hpp"
 #include "warden.hpp"

@@ -1,6 +1,6 @@
 # ./run test: sourced by ./run. Every quality gate, each in a build of its own; ends in "N passed, N failed".
 
-readonly kTestPackages=(clang-format procps)
+readonly kTestPackages=(clang-format procps gcc pkg-config) # the last two for tests/linked
 readonly kSqliteSourcePackages=(gcc make tcl) # for tests/sqlite_source.sh
 readonly kFuzzPackages=(clang libclang-rt-14-dev)
 readonly kHostPackages=(python3-apsw golang-go golang-github-mattn-go-sqlite3-dev golang-github-canonical-go-dqlite-dev libdqlite-dev
@@ -292,6 +292,7 @@ run_tests() {
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
       gate "examples of the documents" tests/sql/run_examples.sh build/warden.so
       gate "the preload shim" tests/preload/run_preload.sh build "$hosts"
+      gate "programs linked with warden" tests/linked/run_linked.sh build
       gate "the threat model and its tests" tests/untrusted/check_threat_model.sh
       if [[ -n $npm_hosts ]]; then
         wait "$npm_hosts" || true

@@ -8,6 +8,10 @@
 #include <cstddef>
 #include <limits>
 
+// Only for a static program, in which no name is known to the dynamic linker: there they are what it was linked with, or NULL.
+#pragma weak malloc_trim
+#pragma weak mallinfo2
+
 namespace warden {
 namespace {
 
@@ -64,6 +68,12 @@ const link_map* image_of_malloc() noexcept {
 Allocator find_allocator() noexcept {
   Allocator found;
   const link_map* const image = image_of_malloc();
+  if (image == nullptr) {
+    found.glibc_trim = &::malloc_trim;
+    found.info = &::mallinfo2;
+    if (found.glibc_trim != nullptr) found.name = "glibc";
+    return found;
+  }
   found.glibc_trim = find_in<decltype(found.glibc_trim)>(image, "malloc_trim");
   found.jemalloc_control = find_in<decltype(found.jemalloc_control)>(image, "mallctl");
   found.mimalloc_collect = find_in<decltype(found.mimalloc_collect)>(image, "mi_collect");

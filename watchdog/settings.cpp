@@ -243,6 +243,8 @@ std::string_view source_name(SettingSource source) noexcept {
       return "environment";
     case SettingSource::sql:
       return "sql";
+    case SettingSource::host:
+      return "host";
     default:
       return "default";
   }
@@ -269,8 +271,8 @@ void SettingsStore::store(std::size_t position, std::string_view text, SettingSo
   generation_.fetch_add(1, std::memory_order_release);
 }
 
-void SettingsStore::set(std::string_view name, std::string_view text) {
-  store(setting_position(name), text, SettingSource::sql);
+void SettingsStore::set(std::string_view name, std::string_view text, SettingSource source) {
+  store(setting_position(name), text, source);
 }
 
 void SettingsStore::restore(std::string_view name) {

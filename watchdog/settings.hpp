@@ -77,8 +77,8 @@ std::span<const SettingSpec> setting_specs() noexcept;
 /// Position of a setting; throws BadValue `unknown setting "x" (did you mean "y"?)`.
 std::size_t setting_position(std::string_view name);
 
-enum class SettingSource : std::uint8_t { standard, environment, sql };
-/// 'default', 'environment' or 'sql'.
+enum class SettingSource : std::uint8_t { standard, environment, sql, host };
+/// 'default', 'environment', 'sql' or 'host' (the program, by a call of C).
 std::string_view source_name(SettingSource source) noexcept;
 
 /// A setting's value in force: a number in its unit, or a word.
@@ -96,7 +96,7 @@ class SettingsStore {
   std::vector<std::string> refused_environment() const;
 
   /// Sets one setting from text; throws BadValue naming what is wrong and what would be right.
-  void set(std::string_view name, std::string_view text);
+  void set(std::string_view name, std::string_view text, SettingSource source = SettingSource::sql);
   /// Back to the default (the environment's, if it gave one).
   void restore(std::string_view name);
   void restore_all();

@@ -9,6 +9,7 @@
 
 #include "allocator.hpp"
 #include "clock.hpp"
+#include "others.hpp"
 #include "relief.hpp"
 #include "utf8.hpp"
 
@@ -34,6 +35,7 @@ Warden& Warden::instance() {
   ::pthread_atfork([] { instance().before_fork(); }, [] { instance().after_fork(false); },
                    [] { instance().after_fork(true); });
   std::atexit([] { instance().stop_for_good(); });
+  be_known([](const void* handle) noexcept { return instance().registry.find_handle(handle) != nullptr; });
   return instance();
 }
 
@@ -137,6 +139,18 @@ std::int64_t Warden::sqlite_bytes() noexcept {
     }
   }
   return total;
+}
+
+Warden::EngineFigures Warden::engine_figures() noexcept {
+  EngineFigures sum;
+  each_engine([&](Engine& engine) {
+    if (const auto bytes = engine.memory_used()) sum.used = sum.used.value_or(0) + *bytes;
+    if (const auto bytes = engine.memory_peak()) sum.peak = sum.peak.value_or(0) + *bytes;
+    if (engine.connections == 0) return;
+    if (const auto bytes = engine.soft_limit(); bytes && *bytes > 0)
+      sum.soft_limit = sum.soft_limit.value_or(0) + *bytes;
+  });
+  return sum;
 }
 
 bool Warden::accounted() noexcept {

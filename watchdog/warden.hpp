@@ -104,6 +104,12 @@ class Warden {
   }
   /// What SQLite uses in this process: as it accounts for it, and the measured caches where it does not.
   std::int64_t sqlite_bytes() noexcept;
+  /// What all copies of SQLite say of their memory, added up; empty where none can tell. The limit is of those with open
+  /// connections, and empty where none is in force.
+  struct EngineFigures {
+    std::optional<std::int64_t> used, peak, soft_limit;
+  };
+  EngineFigures engine_figures() noexcept;
   /// True where some copy with open connections accounts for its memory.
   bool accounted() noexcept;
   /// Puts the heap limits in force on every copy that has connections; the budget is shared out among them. The reason is

@@ -110,6 +110,33 @@ BOOST_AUTO_TEST_CASE(the_file_exports_its_entries_and_nothing_else) {
   BOOST_TEST(std::string(line) == "sqlite3_extension_init sqlite3_warden_auto_init sqlite3_warden_init ");
 }
 
+BOOST_AUTO_TEST_CASE(two_files_are_two_wardens_and_the_first_keeps_its_connections) {
+  const TempDir dir;
+  const std::string other = dir.file("other.so");
+  std::filesystem::copy_file(WARDEN_SO, other);
+  const int status = in_child([&] {
+    const auto load_other = [&](const Db& db) {
+      sqlite3_enable_load_extension(db.get(), 1);
+      return sqlite3_load_extension(db.get(), other.c_str(), "sqlite3_warden_init", nullptr);
+    };
+    sqlite3_reset_auto_extension();
+    Db first;
+    first.load();
+    const std::int64_t id = first.number("SELECT warden_connection_id()");
+    if (load_other(first) != SQLITE_OK) return 1;
+    const Db later;  // both are asked when it opens
+    if (first.number("SELECT warden_connection_id()") != id) return 2;
+    if (later.number("SELECT count(*) FROM warden_connections WHERE hooks = 'trace'") < 2) return 3;
+    if (later.number("SELECT warden_connection_id()") <= id) return 4;
+    // One that the first does not have is the other's.
+    sqlite3_reset_auto_extension();
+    const Db of_other;
+    if (load_other(of_other) != SQLITE_OK) return 5;
+    return of_other.number("SELECT count(*) FROM warden_connections") == 1 ? 0 : 6;
+  });
+  BOOST_TEST(status == 0);
+}
+
 // A table of routines in which one function answers otherwise stands for another copy of SQLite.
 using Entry = int (*)(sqlite3*, char**, const void*);
 Entry entry_of_warden(const char* name = "sqlite3_warden_init") {

@@ -234,6 +234,22 @@ BOOST_AUTO_TEST_CASE(a_build_without_progress_handler_and_trace) {
   BOOST_TEST(status == 0);
 }
 
+BOOST_AUTO_TEST_CASE(transactions_on_dqlites_files_are_not_spilled) {
+  const int status = in_child([] {
+    sqlite3_vfs own = *sqlite3_vfs_find(nullptr);
+    own.zName = "dqlite-1";
+    if (sqlite3_vfs_register(&own, 0) != SQLITE_OK) return 1;
+    const TempDir dir;
+    Db loads;
+    loads.load();
+    const Db usual(dir.file("t.db"));
+    if (usual.one("PRAGMA cache_spill") == "0") return 2;
+    const Db dqlites("file:" + dir.file("t.db") + "?vfs=dqlite-1", SQLITE_OPEN_URI);
+    return dqlites.one("PRAGMA cache_spill") == "0" ? 0 : 3;
+  });
+  BOOST_TEST(status == 0);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace warden::test

@@ -374,6 +374,15 @@ BOOST_AUTO_TEST_CASE(a_metric_may_have_more_digits_in_one_segment_than_in_anothe
                 "\"" + peak + "}]', " + bins + ", 'digits') WHERE now = 9 AND engine = 'ENGINE'");
 }
 
+BOOST_AUTO_TEST_CASE(a_value_that_all_have_may_be_the_edge_of_a_bin) {
+  // 3/10 as a double is below it: which bin it is in is for the text to say.
+  db.rows("UPDATE job SET footprint = '{\"same\": 0.3}'");
+  command("rebuild");
+  for (const char* metric : {R"({"metric":"same"})", R"({"metric":"same","peak":1})"})
+    agree("SELECT * FROM job_metric_histogram(NULL, '[" + std::string(metric) +
+          "]', 10) WHERE now = " + kNow + " AND engine = 'ENGINE'");
+}
+
 BOOST_AUTO_TEST_CASE(a_host_may_allow_fewer_columns_than_it_has) {
   const TempDir dir;
   const Db whole(dir.file("jobs.db"));
