@@ -205,16 +205,20 @@ run_lanes() {
   rm -rf "$results"
 }
 
-# Hosts wait for most of their time: they run while the next tests are built, and are judged after that.
-begin_hosts() {
-  tests/hosts/run.sh build/warden.so build-hosts "$hosts" >build-hosts-run.log 2>&1 &
-  hosts_running=$!
+# Checks that wait for most of their time, or for another's work, go on while the next tests are built, and are judged after that.
+# begin <name> <command...>
+begin() {
+  local name=$1
+  shift
+  "$@" >"build-${name// /-}-run.log" 2>&1 &
+  begun+=("$name" $!)
 }
-judge_hosts() {
-  [[ -n $hosts_running ]] || return 0
-  gate "hosts" wait "$hosts_running"
-  cat build-hosts-run.log
-  hosts_running=''
+judge_begun() {
+  while ((${#begun[@]})); do
+    gate "${begun[0]}" wait "${begun[1]}"
+    cat "build-${begun[0]// /-}-run.log"
+    begun=("${begun[@]:2}")
+  done
 }
 
 directory_of() { [[ $1 == release ]] && echo build || echo "build-$1"; }
@@ -265,7 +269,7 @@ run_tests() {
   done
   install_packages "${kPackages[@]}" "${kTestPackages[@]}"
   [[ -z $fuzz ]] || install_packages "${kFuzzPackages[@]}"
-  local npm_hosts='' hosts_running='' amalgamation=''
+  local npm_hosts='' amalgamation='' begun=()
   if [[ -n $hosts ]]; then
     install_packages "${kHostPackages[@]}"
     command -v npm >/dev/null || install_packages npm
@@ -286,7 +290,7 @@ run_tests() {
       gate "SQLite's sources" show_if_failed build-sqlite.log
     fi
     timed "build $preset" build_tests "$preset"
-    judge_hosts
+    judge_begun
     timed "test $preset" run_lanes "$preset" "$(directory_of "$preset")"
     if [[ $preset == release ]]; then
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so
@@ -298,13 +302,13 @@ run_tests() {
         wait "$npm_hosts" || true
         gate "hosts of npm" show_if_failed build-hosts.log
       fi
-      begin_hosts
+      begin hosts tests/hosts/run.sh build/warden.so build-hosts "$hosts"
       gate "layers" check_layers
       gate "what warden.so links" check_links
       gate "clang-format" check_format
     fi
   done
-  judge_hosts
+  judge_begun
   [[ -z $coverage ]] || run_coverage
   if [[ -n $endurance_seconds ]]; then
     cmake_flags=(-DWARDEN_WERROR=ON -DWARDEN_TESTS=ON)
