@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs warden, as it was built, in one SQLite after the other: run.sh BUILD DIRECTORY [--fast] [name...].
+# Runs warden, as it was built, in one SQLite after the other: run.sh BUILD DIRECTORY [--fast | --own] [name...].
+# --fast: those that differ most, with warden_version_tests; --own: all of them, with that program alone.
 # BUILD is where the test programs are; they find each SQLite as their libsqlite3.so.0. DIRECTORY keeps what npm has, what is
 # compiled, what was said, and the table of it (table.md). `builds` lists them, `skipped` which cases can't hold where.
 set -uo pipefail
@@ -8,8 +9,11 @@ build=$(realpath "$1")
 mkdir -p "$2"
 directory=$(realpath "$2")
 shift 2
-fast=''
-[[ ${1:-} != --fast ]] || { fast=yes; shift; }
+fast='' own=''
+case ${1:-} in
+  --fast) fast=yes own=yes && shift ;;
+  --own) own=yes && shift ;;
+esac
 names=("$@")
 
 readonly kLimitS=900 # a program that hangs
@@ -32,7 +36,7 @@ place_of() { echo "$directory/${1//[^A-Za-z0-9.=]/_}"; }
 # One SQLite as a shared library, where it is not there yet. Without optimisation where time is short.
 compile() {
   local name=$1 sources=$directory/$2 place optimisation=-O1
-  [[ -z $fast ]] || optimisation=-O0
+  [[ -z $own ]] || optimisation=-O0
   place=$(place_of "$name")
   local command=(gcc -w "$optimisation" -fPIC -shared -Wl,-soname,libsqlite3.so.0 "${kDebian[@]}" $3 "$sources/sqlite3.c" -lm -ldl -lpthread)
   [[ ! -e $place/libsqlite3.so.0 || $(cat "$place/command") != "${command[*]}" ]] || return 0
@@ -77,8 +81,8 @@ run() {
 mapfile -t all < <(rows builds)
 failed=0 passed=0
 {
-  echo "| SQLite | built with | run | what it lacks, as \`warden_checks\` tells |"
-  echo '|---|---|---|---|'
+  echo "| SQLite | built with | what it lacks, as \`warden_checks\` tells |"
+  echo '|---|---|---|'
 } >"$directory/table.md"
 for build_row in "${all[@]}"; do
   IFS='|' read -r name version options what <<<"$build_row"
@@ -104,11 +108,11 @@ for build_row in "${all[@]}"; do
     continue
   fi
   programs=(warden_version_tests)
-  [[ $what != all* || -n $fast ]] || programs+=(warden_host_tests warden_job_tests)
+  [[ $what != all* || -n $own ]] || programs+=(warden_host_tests warden_job_tests)
   for program in "${programs[@]}"; do
     if run "$name" "$version" "$program"; then passed=$((passed + 1)); else failed=$((failed + 1)) good=''; fi
   done
-  [[ -z $good ]] || printf '| %s | %s | %s | %s |\n' "$version" "${options//-DSQLITE_/}" "${what% fast}" \
+  [[ -z $good ]] || printf '| %s | %s | %s |\n' "$version" "$(sed 's/-DSQLITE_//g; s/-U[A-Z_]*_JSON1/no JSON1/' <<<"$options")" \
     "$(sed -n 's/^lacks: //p' "$place/warden_version_tests.said" | head -n 1)" >>"$directory/table.md"
 done
 echo "    $passed programs passed, $failed failed"
