@@ -189,10 +189,12 @@ void SqliteConnection::note_shared() noexcept {
 
 bool SqliteConnection::may_be_entered() noexcept {
   // For who has its mutex. It may have attached a shared cache just before; and where for some time no hook told of that, one
-  // that has attached anything counts as one that has, if caches are shared in this process. (Older ones don't tell.)
+  // that has attached anything counts as one that has, if caches are shared in this process. An older SQLite never tells what
+  // is attached, and one whose cache another has attached would wait for that one's statement: there none is entered.
   if (shares_cache()) return false;
-  if (!blind_.load(std::memory_order_relaxed) || !host_.shares_caches()) return true;
-  return host_.can().version_number >= kTellsNames && api()->db_name(db_, 2) == nullptr;
+  if (!host_.shares_caches()) return true;
+  if (host_.can().version_number < kTellsNames) return false;
+  return !blind_.load(std::memory_order_relaxed) || api()->db_name(db_, 2) == nullptr;
 }
 
 void SqliteConnection::find_shared_caches() noexcept {

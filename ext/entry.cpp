@@ -30,6 +30,7 @@ void enrol_opening(sqlite3* db, const Api* api) noexcept {
 }
 
 int load(sqlite3* db, char** message, const Api* api) noexcept {
+  if (api == nullptr) return SQLITE_ERROR;  // as above; nobody is there to make a message either
   const int rc = vtab::guard(
       [&] {
         SqliteConnection::enrol(Host::of(api), db, false);

@@ -14,6 +14,9 @@ namespace {
 
 std::array<Host*, vtab::kSlots> hosts{};
 
+/// From then on JSON is left out by SQLITE_OMIT_JSON; before it was put in by SQLITE_ENABLE_JSON1.
+constexpr int kJsonIsBuiltIn = 3038000;
+
 /// The host may unload its SQLite while our thread lives: PHP does at exit, node when a worker_thread ends. The path
 /// may be relative to where the program started; then it is the main program, which is never unloaded. Returns the path, which
 /// lives as long as the image.
@@ -35,6 +38,13 @@ bool has_real_mutexes(const Api* api) noexcept {
   return one > 4096 && (one < next ? next - one : one - next) > 2 * sizeof(int);
 }
 
+/// From the options, since a statement that tries it would be one of the host's connection, seen by its authorizer.
+bool has_json(const Api* api, int version) noexcept {
+  if (api->compileoption_used == nullptr) return version >= kJsonIsBuiltIn;
+  return version >= kJsonIsBuiltIn ? api->compileoption_used("OMIT_JSON") == 0
+                                   : api->compileoption_used("ENABLE_JSON1") != 0;
+}
+
 Capabilities measure(const Api* api) {
   Capabilities can;
   can.version_number = api->libversion_number();
@@ -48,6 +58,7 @@ Capabilities measure(const Api* api) {
       api->compileoption_used != nullptr && api->compileoption_used("ENABLE_MEMORY_MANAGEMENT") != 0;
   can.trace = api->trace_v2 != nullptr;
   can.progress = api->progress_handler != nullptr;
+  can.json = has_json(api, can.version_number);
   return can;
 }
 
@@ -76,8 +87,7 @@ Host& Host::of(const Api* api) {
                     " copies of SQLite in this process have loaded warden; it can't watch one more");
 }
 
-Host::Host(const Api* api, int slot)
-    : api_(api), slot_(slot), image_(pin_image(api)), can_(measure(api)) {
+Host::Host(const Api* api, int slot) : api_(api), slot_(slot), image_(pin_image(api)), can_(measure(api)) {
   host_soft_ = api_->soft_heap_limit64(-1);
   host_hard_ = api_->hard_heap_limit64(-1);
 }

@@ -23,6 +23,7 @@ struct Capabilities {
   bool memory_management = false;  // SQLITE_ENABLE_MEMORY_MANAGEMENT
   bool trace = false;              // sqlite3_trace_v2 is there
   bool progress = false;           // sqlite3_progress_handler is there
+  bool json = false;               // as compiled: the JSON functions
 };
 
 /// One per table of routines, at most vtab::kSlots, found again by the table's address; never destroyed. The image that

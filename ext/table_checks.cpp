@@ -36,7 +36,7 @@ struct ChecksTable : OwnTable {
                     vtab::col<"detail", &CheckRow::detail>, vtab::col<"advice", &CheckRow::advice_text>>;
   static constexpr const char* name = "warden_checks";
   static constexpr auto risk = vtab::risk::direct_only;
-  static constexpr double expected_rows = 18;
+  static constexpr double expected_rows = 19;
   using OwnTable::OwnTable;
   using rows_type = vtab::vector<CheckRow>;
 
@@ -52,6 +52,7 @@ struct ChecksTable : OwnTable {
     disk(rows);
     connections(rows, now);
     statements(rows, now);
+    job_statistics(rows);
     environment(rows);
     return rows;
   }
@@ -82,6 +83,18 @@ struct ChecksTable : OwnTable {
          ""});
   }
 
+  void job_statistics(rows_type& rows) const {
+    if (self.host().can().json) {
+      rows.push_back(
+          {"job statistics", "ok", "this copy of SQLite has the JSON functions that they read with", ""});
+    } else {
+      rows.push_back(
+          {"job statistics", "limited",
+           "this copy of SQLite was built without JSON, which they read filters and footprints with",
+           "use SQLite 3.38 or newer, or a build with SQLITE_ENABLE_JSON1"});
+    }
+  }
+
   void threads(rows_type& rows, const Settings& now) const {
     const Capabilities& can = self.host().can();
     if (!can.mutexes) {
@@ -99,6 +112,11 @@ struct ChecksTable : OwnTable {
           {"this connection", "limited",
            "it shares its cache with another: its figures are unknown, only warden_release() on it releases",
            "open it without cache=shared"});
+    } else if (self.touchable() && !self.may_be_entered()) {
+      rows.push_back({"this connection", "limited",
+                      "caches are shared in this process, and this SQLite does not tell which connection has "
+                      "attached one: it is released at the end of its own statements only",
+                      "use SQLite 3.39 or newer, or no shared cache"});
     } else if (self.touchable()) {
       rows.push_back({"this connection", "ok", "serialized: it is released while it is idle", ""});
     } else {

@@ -101,7 +101,7 @@ hardware (lo, hi, cluster, subcluster, queue, threads, accs, acc_gb, mem_gb, flo
 -- The resources of a whole rack, 20 bytes a node: '@' becomes cluster and rack, '+' the accelerators.
 rack_list (node, list) AS (
     SELECT 1, '{"hostname":"@01"+}' UNION ALL
-    SELECT node + 1, list || format(',{"hostname":"@%02d"+}', node + 1) FROM rack_list WHERE node < 64
+    SELECT node + 1, list || printf(',{"hostname":"@%02d"+}', node + 1) FROM rack_list WHERE node < 64
 ),
 counter (n, last) AS (
     SELECT CAST(coalesce(:first_job, 1) AS INTEGER),
@@ -189,11 +189,11 @@ measured AS (
 -- The two texts that are stored in either class. This step may be folded: each text is used once.
 worded AS (
     SELECT measured.*,
-           format(iif(gpus, '{"acc_power":%.2f,"cpu_power":%.2f}', '{"cpu_power":%.2f,"mem_power":%.2f}'),
+           printf(CASE WHEN gpus THEN '{"acc_power":%.2f,"cpu_power":%.2f}' ELSE '{"cpu_power":%.2f,"mem_power":%.2f}' END,
                   energy * 3 / 4 / 100.0, (energy - energy * 3 / 4) / 100.0) AS energy_text,
-           CASE WHEN gpus THEN format('{"acc_mem_used_avg":%.3f,"acc_utilization_avg":%.3f,', acc_mem_used / 1000.0,
+           CASE WHEN gpus THEN printf('{"acc_mem_used_avg":%.3f,"acc_utilization_avg":%.3f,', acc_mem_used / 1000.0,
                                       acc_utilization / 1000.0) ELSE '{' END
-           || format('"cpu_load_avg":%.3f,"flops_any_avg":%.3f,"mem_bw_avg":%.3f,"mem_used_max":%.3f}',
+           || printf('"cpu_load_avg":%.3f,"flops_any_avg":%.3f,"mem_bw_avg":%.3f,"mem_used_max":%.3f}',
                      cpu_load / 1000.0, flops_any / 1000.0, mem_bw / 1000.0, mem_used / 1000.0) AS metrics_text
       FROM measured
 )
@@ -209,7 +209,7 @@ SELECT n, 1000000 + n, cluster, subcluster, 0,
             WHEN luck < 880 THEN 'completed' WHEN luck < 945 THEN 'failed' WHEN luck < 995 THEN 'cancelled'
             WHEN luck < 1010 THEN 'out_of_memory' WHEN luck < 1016 THEN 'node_fail' WHEN luck < 1021 THEN 'preempted'
             ELSE 'deadline' END,
-       CAST(format('{"jobName":"%s_%d","jobScript":"#!/bin/bash -l\n#SBATCH --nodes=%d --ntasks-per-node=%d\n'
+       CAST(printf('{"jobName":"%s_%d","jobScript":"#!/bin/bash -l\n#SBATCH --nodes=%d --ntasks-per-node=%d\n'
                    || '#SBATCH --time=%d:00:00\n#SBATCH --partition=%s\n#SBATCH --export=NONE\n'
                    || 'unset SLURM_EXPORT_ENV\nmodule load %s\ncd $WORK/run\nsrun %s input.dat > output.log\n",'
                    || '"slurmInfo":"JobId=%d\nUserId=%s%d\nAccount=%s-%d\nQOS=normal\nTimeLimit=%d\n'

@@ -3,6 +3,7 @@
 readonly kTestPackages=(clang-format procps gcc pkg-config) # the last two for tests/linked
 readonly kSqliteSourcePackages=(gcc make tcl) # for tests/sqlite_source.sh
 readonly kFuzzPackages=(clang libclang-rt-14-dev)
+readonly kVersionPackages=(gcc openssl)
 readonly kHostPackages=(python3-apsw golang-go golang-github-mattn-go-sqlite3-dev golang-github-canonical-go-dqlite-dev libdqlite-dev
   libdbd-sqlite3-perl php-cli php-sqlite3 ruby ruby-sqlite3 default-jdk-headless libxerial-sqlite-jdbc-java libsqlite3-tcl tcl lua5.3
   lua-sql-sqlite3 r-cran-rsqlite make python3)
@@ -121,6 +122,7 @@ programs_of() {
   local preset=$1
   echo warden_thread_tests
   echo warden_host_tests
+  echo warden_version_tests
   echo warden_race_tests
   echo warden_resource_tests
   [[ $preset == tsan ]] || printf '%s\n' warden_unit warden_vtab_tests warden_column_tests warden_job_tests
@@ -148,6 +150,7 @@ lane_of_hosts() {
   local dir=$2/tests
   tests_passed=0 tests_failed=0
   counted "the extension in a host" "$dir"/warden_host_tests --color_output=no
+  counted "this version of SQLite" "$dir"/warden_version_tests --color_output=no
   if runs_all "$1"; then
     of_the_core "$@"
     if [[ $1 != tsan ]]; then
@@ -241,7 +244,7 @@ run_tests() {
   # Children of the test programs start threads after fork, and end without joining them.
   export TSAN_OPTIONS="die_after_fork=0 report_thread_leaks=0 detect_deadlocks=1 second_deadlock_stack=1"
   export UBSAN_OPTIONS="halt_on_error=1 print_stacktrace=1"
-  local suites=(release asan tsan) endurance_seconds='' long='' fuzz=yes coverage='' hosts=''
+  local suites=(release asan tsan) endurance_seconds='' long='' fuzz=yes coverage='' hosts='' versions=''
   while (($#)); do
     case $1 in
       --fast) suites=(release) fuzz='' ;;
@@ -259,11 +262,15 @@ run_tests() {
         suites=() fuzz=yes
         ;;
       --hosts) hosts=--all ;;
+      --versions)
+        versions=yes
+        suites=() fuzz=''
+        ;;
       --coverage)
         coverage=yes
         suites=() fuzz=''
         ;;
-      *) fail "./run test: unknown option $1 (there are --fast, --long, --fuzz, --endurance, --coverage and --hosts: see tests/README.md)" ;;
+      *) fail "./run test: unknown option $1 (there are --fast, --long, --fuzz, --endurance, --coverage, --hosts and --versions: see tests/README.md)" ;;
     esac
     shift
   done
@@ -271,7 +278,7 @@ run_tests() {
   [[ -z $fuzz ]] || install_packages "${kFuzzPackages[@]}"
   local npm_hosts='' amalgamation='' begun=()
   if [[ -n $hosts ]]; then
-    install_packages "${kHostPackages[@]}"
+    install_packages "${kHostPackages[@]}" "${kVersionPackages[@]}"
     command -v npm >/dev/null || install_packages npm
     say "Fetching the hosts that npm has meanwhile, in build-hosts/"
     (tests/hosts/install.sh build-hosts >build-hosts.log 2>&1 && rm build-hosts.log) &
@@ -303,12 +310,21 @@ run_tests() {
         gate "hosts of npm" show_if_failed build-hosts.log
       fi
       begin hosts tests/hosts/run.sh build/warden.so build-hosts "$hosts"
+      [[ -z $hosts ]] || begin "versions of SQLite" tests/versions/run.sh build build-versions --fast
       gate "layers" check_layers
       gate "what warden.so links" check_links
       gate "clang-format" check_format
     fi
   done
   judge_begun
+  if [[ -n $versions ]]; then
+    install_packages "${kVersionPackages[@]}"
+    command -v npm >/dev/null || install_packages npm
+    cmake_flags=(-DWARDEN_WERROR=ON -DWARDEN_TESTS=ON)
+    build release warden warden_version_tests warden_host_tests warden_job_tests
+    say "One SQLite after the other, in build-versions/"
+    timed "versions of SQLite" gate "versions of SQLite" tests/versions/run.sh build build-versions
+  fi
   [[ -z $coverage ]] || run_coverage
   if [[ -n $endurance_seconds ]]; then
     cmake_flags=(-DWARDEN_WERROR=ON -DWARDEN_TESTS=ON)

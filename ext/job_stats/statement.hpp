@@ -20,7 +20,12 @@ namespace warden::jobs {
   if ((rc & 0xff) == SQLITE_NOMEM) throw std::bad_alloc();
   // The whole code: whether the host is told of it by the calls themselves is its own choice.
   const int extended = self.api()->extended_errcode(self.db());
-  throw vtab::error(before + self.api()->errmsg(self.db()), (extended & 0xff) == (rc & 0xff) ? extended : rc);
+  const std::string_view text = self.api()->errmsg(self.db());
+  std::string cause;
+  if (!self.host().can().json &&
+      (text.starts_with("no such function: json_") || text.starts_with("no such table: json_")))
+    cause = "job statistics need JSON, and this SQLite was built without JSON (SQLITE_ENABLE_JSON1): ";
+  throw vtab::error(before + cause + std::string(text), (extended & 0xff) == (rc & 0xff) ? extended : rc);
 }
 
 /// Move-only; the connection's own thread only.

@@ -298,7 +298,7 @@ BOOST_AUTO_TEST_CASE(segments_of_several_blocks_leave_out_what_is_not_meant) {
   db.rows(
       "DROP TABLE job_index; UPDATE job SET start_time = 1704000000 + id * 10, footprint = "
       "json_object('steady', "
-      "iif(id <= 1024, id + 0.125, id));"
+      "CASE WHEN id <= 1024 THEN id + 0.125 ELSE id END);"
       "UPDATE job SET job_state = 'completed' WHERE job_state = 'running' AND id > 10;"
       "CREATE VIRTUAL TABLE job_index USING job_columns(source=job)");
   BOOST_TEST(db.one("SELECT count(*) FROM job_index WHERE id > 1100") == "400");
