@@ -50,8 +50,6 @@ class SqliteConnection final : public Connection {
   const char* hooks() const noexcept;
 
   bool accounted() const noexcept override { return host_.can().accounting && host_.can().mutexes; }
-  /// For who has its mutex, in addition to touchable(): false where it may have a shared cache that nobody told of.
-  bool may_be_entered() noexcept;
   bool touchable() const noexcept override { return serialized() && !shares_cache() && host_.can().mutexes; }
   bool try_measure(Depth depth) noexcept override;
   std::optional<std::int64_t> try_release() noexcept override;
@@ -124,6 +122,7 @@ class SqliteConnection final : public Connection {
   void keep_from_spilling() noexcept;
   void note_lost() noexcept;
   void note_shared() noexcept;
+  bool may_be_entered() noexcept;
   bool has_busy_statement() noexcept;
   bool copies_pages() noexcept;
   void catch_up() noexcept;

@@ -189,19 +189,21 @@ void SqliteConnection::note_shared() noexcept {
 
 bool SqliteConnection::may_be_entered() noexcept {
   // For who has its mutex. It may have attached a shared cache just before; and where for some time no hook told of that, one
-  // that has attached anything counts as one that has, if caches are shared in this process. An older SQLite never tells what
-  // is attached, and one whose cache another has attached would wait for that one's statement: there none is entered.
+  // that has attached anything counts as one that has, if caches are shared in this process. (Older ones don't tell.)
   if (shares_cache()) return false;
-  if (!host_.shares_caches()) return true;
-  if (host_.can().version_number < kTellsNames) return false;
-  return !blind_.load(std::memory_order_relaxed) || api()->db_name(db_, 2) == nullptr;
+  if (!blind_.load(std::memory_order_relaxed) || !host_.shares_caches()) return true;
+  return host_.can().version_number >= kTellsNames && api()->db_name(db_, 2) == nullptr;
 }
 
 void SqliteConnection::find_shared_caches() noexcept {
   // Who asked for a shared cache will have one as soon as another does, perhaps where no hook tells of it.
   const char* path = api()->db_filename(db_, "main");
   const char* cache = path == nullptr ? nullptr : api()->uri_parameter(path, "cache");
-  if (cache != nullptr && ::strcmp(cache, "shared") == 0) host_.note_shared_cache();
+  if (cache != nullptr && ::strcmp(cache, "shared") == 0) {
+    host_.note_shared_cache();
+    // Nor is it told there that another has attached it.
+    if (host_.can().version_number < kTellsNames) note_shared();
+  }
   // Two connections with one file object share a cache, be it the main database of one and attached to the other.
   std::vector<const void*> found;
   try {

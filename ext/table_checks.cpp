@@ -112,11 +112,6 @@ struct ChecksTable : OwnTable {
           {"this connection", "limited",
            "it shares its cache with another: its figures are unknown, only warden_release() on it releases",
            "open it without cache=shared"});
-    } else if (self.touchable() && !self.may_be_entered()) {
-      rows.push_back({"this connection", "limited",
-                      "caches are shared in this process, and this SQLite does not tell which connection has "
-                      "attached one: it is released at the end of its own statements only",
-                      "use SQLite 3.39 or newer, or no shared cache"});
     } else if (self.touchable()) {
       rows.push_back({"this connection", "ok", "serialized: it is released while it is idle", ""});
     } else {

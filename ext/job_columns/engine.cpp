@@ -41,7 +41,7 @@ void Engine::find(const jobs::Source& source) {
   }
   for (const vtab::string& schema : schemas) {
     const std::string_view tables =
-        self.api()->stricmp(schema.c_str(), "temp") == 0 ? ".sqlite_temp_schema" : ".sqlite_schema";
+        self.api()->stricmp(schema.c_str(), "temp") == 0 ? ".sqlite_temp_master" : ".sqlite_master";
     Statement found;
     if (!Statement::if_there(self,
                              vtab::string(nothing)

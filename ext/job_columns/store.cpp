@@ -65,8 +65,8 @@ void Store::create(const Options& options) {
     vtab::string sql = empty();
     sql << "SELECT type, sql LIKE 'create virtual%' FROM ";
     append_identifier(sql, schema_);
-    sql << ".sqlite_schema WHERE name = ?1 COLLATE NOCASE";
-    if (schema_ == "temp") sql.replace(sql.find(".sqlite_schema"), 14, ".sqlite_temp_schema");
+    sql << ".sqlite_master WHERE name = ?1 COLLATE NOCASE";
+    if (schema_ == "temp") sql.replace(sql.find(".sqlite_master"), 14, ".sqlite_temp_master");
     Statement find(self_, sql);
     find.bind(1, options.source);
     if (!find.step())
@@ -318,7 +318,7 @@ std::string Store::trouble(const Options& options) {
   vtab::string sql = empty();
   sql << "SELECT count(*) FROM ";
   append_identifier(sql, schema_);
-  sql << (schema_ == "temp" ? ".sqlite_temp_schema" : ".sqlite_schema")
+  sql << (schema_ == "temp" ? ".sqlite_temp_master" : ".sqlite_master")
       << " WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE AND name IN (";
   for (const std::string_view trigger : {"inserted", "updated", "moved", "deleted"}) {
     vtab::string whole = empty();

@@ -65,7 +65,7 @@ run() {
   said=$place/$3.said
   filter=$(skipped "$1" "$3")
   [[ $filter != '!*' ]] || return 0
-  WARDEN_TEST_SQLITE=$2 LD_LIBRARY_PATH=$place timeout --kill-after=10 $kLimitS "$build/tests/$3" --color_output=no --log_level=unit_scope \
+  TEST_SQLITE=$2 LD_LIBRARY_PATH=$place timeout --kill-after=10 $kLimitS "$build/tests/$3" --color_output=no --log_level=unit_scope \
     ${filter:+--run_test="$filter"} >"$said" 2>&1 || status=$?
   cases=$(grep -c 'Leaving test case' "$said")
   if ((status == 0 && cases > 0)); then

@@ -78,7 +78,7 @@ struct Loaded {
 BOOST_AUTO_TEST_SUITE(versions)
 
 BOOST_AUTO_TEST_CASE(it_is_the_one_that_is_meant) {
-  const char* meant = std::getenv("WARDEN_TEST_SQLITE");
+  const char* meant = std::getenv("TEST_SQLITE");
   if (meant != nullptr) BOOST_TEST(std::string(sqlite3_libversion()) == meant);
 }
 
