@@ -19,7 +19,7 @@
 -- No index goes if the columns can't be made.
 .bail on
 SELECT count(*) AS jobs FROM job;
-SELECT count(*) AS indexes_before FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'job' AND sql IS NOT NULL;
+SELECT count(*) AS indexes_before FROM sqlite_master WHERE type = 'index' AND tbl_name = 'job' AND sql IS NOT NULL;
 
 BEGIN IMMEDIATE;
 CREATE VIRTUAL TABLE IF NOT EXISTS job_index USING job_columns(source=job);
@@ -90,7 +90,7 @@ COMMIT;
 PRAGMA analysis_limit = 1000;
 ANALYZE job;
 
-SELECT count(*) AS indexes_after FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'job' AND sql IS NOT NULL;
+SELECT count(*) AS indexes_after FROM sqlite_master WHERE type = 'index' AND tbl_name = 'job' AND sql IS NOT NULL;
 SELECT round(100.0 * freelist_count / page_count) AS percent_of_the_file_free FROM pragma_freelist_count, pragma_page_count;
 SELECT job_engine(NULL) AS statistics_from;
 .bail off

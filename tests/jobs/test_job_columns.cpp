@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_is_refused_with_the_reason) {
   BOOST_TEST(db.error("SELECT * FROM job_stats(NULL) WHERE engine = 'duckdb'") ==
              "job_stats: engine must be 'auto', 'rows' or 'columns', not \"duckdb\"");
   // Nothing is left of what failed.
-  BOOST_TEST(db.one("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'x%'") == "0");
+  BOOST_TEST(db.one("SELECT count(*) FROM sqlite_master WHERE name LIKE 'x%'") == "0");
 }
 
 BOOST_AUTO_TEST_CASE(columns_go_with_their_table_and_are_left_alone_where_they_cannot_be_trusted) {
@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(columns_go_with_their_table_and_are_left_alone_where_they_c
   BOOST_TEST(db.error("SELECT count(*) FROM fast") ==
              "job_columns: \"fast\": its triggers are not on the source; 'rebuild' makes them anew");
   db.rows("INSERT INTO fast(fast) VALUES ('rebuild'); DROP TABLE fast");
-  BOOST_TEST(db.one("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'fast%' OR name LIKE 'job_index%'") ==
+  BOOST_TEST(db.one("SELECT count(*) FROM sqlite_master WHERE name LIKE 'fast%' OR name LIKE 'job_index%'") ==
              "0");
   BOOST_TEST(jobs.engine() == "rows: the source has no job_columns table");
   db.rows("UPDATE job SET duration = 2 WHERE id = 3");  // no trigger is left

@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(one_of_another_version_can_be_dropped_and_nothing_else) {
   BOOST_TEST(db.one("SELECT job_engine(NULL)") == "rows: " + version);
   BOOST_TEST(db.one("SELECT total_jobs FROM job_stats") == std::to_string(kSomeJobs));
   db.rows("DROP TABLE job_index");
-  BOOST_TEST(db.one("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'job_index%'") == "0");
+  BOOST_TEST(db.one("SELECT count(*) FROM sqlite_master WHERE name LIKE 'job_index%'") == "0");
 }
 
 BOOST_AUTO_TEST_CASE(each_schema_has_its_own) {

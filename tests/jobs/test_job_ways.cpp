@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(before_it_one_that_the_filter_can_enter) {
       "CREATE INDEX by_both ON few(hpc_user, cluster); CREATE INDEX narrow ON few(num_nodes, hpc_user, "
       "cluster); CREATE INDEX entered ON few(cluster, num_nodes, duration, hpc_user)");
   // Statistics from a time when this one led to a single row.
-  db.rows("ANALYZE; UPDATE sqlite_stat1 SET stat = '2000 2 1' WHERE idx = 'by_both'; ANALYZE sqlite_schema");
+  db.rows("ANALYZE; UPDATE sqlite_stat1 SET stat = '2000 2 1' WHERE idx = 'by_both'; ANALYZE sqlite_master");
   BOOST_TEST(way("half", R"(,"cluster":{"eq":"c1"})") == " INDEXED BY \"entered\"");
 }
 
