@@ -72,6 +72,9 @@ inline bool pushes(const column_traits& column, op operation) noexcept {
   return !column.argument && column.pushed == push::range;
 }
 
+/// From this version on, at the latest, colUsed has the arguments too.
+inline constexpr int kTellsArguments = 3'038'000;
+
 /// xBestIndex. A SQLite code; throws std::bad_alloc.
 inline int plan_query(const Api* api, sqlite3_index_info& info, const table_traits& table) {
   struct column_state {
@@ -121,10 +124,14 @@ inline int plan_query(const Api* api, sqlite3_index_info& info, const table_trai
     }
   }
   // With arguments nothing but a key makes a scan cheaper. Otherwise SQLite takes two scans, one for each side of an OR, for
-  // cheaper than one: then the rows lose their order, and it tests "argument = NULL" itself, which nothing meets.
-  for (std::size_t c = 0; c < columns.size() && !one_row; ++c) {
-    const bool in_use = (info.colUsed >> c & 1) != 0;
-    if (columns[c].argument && in_use) rows = std::max(rows, table.expected_rows);
+  // cheaper than one: then the rows lose their order, and it tests "argument = NULL" itself, which nothing meets. It asks for a
+  // side by itself, without the constraint of an argument that is in use: there not even a key does.
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    const bool in_use = (info.colUsed >> c & 1) != 0 || api->libversion_number() < kTellsArguments;
+    const bool given = states[c].taken[0] || states[c].unusable;
+    if (!columns[c].argument || !in_use || (one_row && given)) continue;
+    rows = std::max(rows, table.expected_rows);
+    unique = false;
   }
   for (std::size_t c = 0; c < columns.size(); ++c) {
     if (!columns[c].argument || states[c].taken[0]) continue;

@@ -53,6 +53,7 @@ BOOST_AUTO_TEST_CASE(conditions_find_the_rows_that_they_find_without_help) {
                                             "id IS 3",
                                             "id IN (1, 5, 5, 99, NULL)",
                                             "id = 1 OR hpc_user = 'bob'",
+
                                             "id > 2 AND id < 5",
                                             "job_id = 104",
                                             "job_id = '104'",
@@ -111,6 +112,17 @@ BOOST_AUTO_TEST_CASE(conditions_find_the_rows_that_they_find_without_help) {
                   from + "LIMIT -1) WHERE " + condition + " ORDER BY 1");
       BOOST_TEST(with == without, source << ": " << condition);
     }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_or_beside_an_argument_that_is_null_finds_its_rows) {
+  for (const std::string condition :
+       {"id = 1 OR hpc_user = 'bob'", "id = 1 OR (id = 2 AND duration >= 0)",
+        "(id = 3 AND duration >= 0) OR (id = 2 AND duration >= 0)", "project = 'p2' OR hpc_user = 'bob'"}) {
+    const auto expected = db.rows("SELECT id FROM job WHERE " + condition + " ORDER BY 1");
+    BOOST_TEST(!expected.empty());
+    BOOST_TEST(db.rows("SELECT id FROM jobs(NULL) WHERE (" + condition + ") ORDER BY 1") == expected,
+               condition);
   }
 }
 
