@@ -7,7 +7,7 @@
 #include <set>
 
 #include "ext/sqlite_api.hpp"
-#include "tests/ext/host.hpp"
+#include "tests/ext/deadlines.hpp"
 
 namespace warden::test {
 namespace {
@@ -50,18 +50,6 @@ boost::test_tools::assertion_result refused(boost::unit_test::test_unit_id) {
   boost::test_tools::assertion_result no(is_too_old());
   if (!no) no.message() << "this SQLite is not too old";
   return no;
-}
-
-const std::string kForever =
-    "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c";
-
-int code_of(const Db& db, const std::string& sql) {
-  try {
-    db.rows(sql);
-  } catch (const SqlError& e) {
-    return e.code;
-  }
-  return SQLITE_OK;
 }
 
 struct Loaded {
