@@ -126,8 +126,9 @@ inline int plan_query(const Api* api, sqlite3_index_info& info, const table_trai
   // With arguments nothing but a key makes a scan cheaper. Otherwise SQLite takes two scans, one for each side of an OR, for
   // cheaper than one: then the rows lose their order, and it tests "argument = NULL" itself, which nothing meets. It asks for a
   // side by itself, without the constraint of an argument that is in use: there not even a key does.
+  const bool tells = api->libversion_number() >= kTellsArguments;
   for (std::size_t c = 0; c < columns.size(); ++c) {
-    const bool in_use = (info.colUsed >> c & 1) != 0 || api->libversion_number() < kTellsArguments;
+    const bool in_use = !tells || (info.colUsed >> c & 1) != 0;
     const bool given = states[c].taken[0] || states[c].unusable;
     if (!columns[c].argument || !in_use || (one_row && given)) continue;
     rows = std::max(rows, table.expected_rows);

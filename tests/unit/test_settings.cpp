@@ -112,6 +112,15 @@ BOOST_AUTO_TEST_CASE(every_setting_has_its_default_and_no_other_exists) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(who_set_it_is_told) {
+  store.set("events", "7", SettingSource::host);
+  BOOST_TEST(source("events") == "host");
+  store.set("events", "8");
+  BOOST_TEST(source("events") == "sql");
+  store.restore("events");
+  BOOST_TEST(source("events") == "default");
+}
+
 BOOST_AUTO_TEST_CASE(sizes_and_shares_are_accepted_in_every_form) {
   BOOST_TEST(set("memory_budget", "2GiB") == "2147483648");
   BOOST_TEST(set("memory_budget", "200MB") == "200000000");
