@@ -135,7 +135,21 @@ class Statement {
   void check(int rc) const {
     if (rc != SQLITE_OK) throw_last_error(*self_, rc);
   }
+  /// An interrupt while json_tree, pragma_table_info or another such table is made is SQLITE_ERROR to SQLite, with the text
+  /// "interrupted" or one about the table's constructor; here it is what it is.
   static int prepare(ext::SqliteConnection& self, std::string_view sql, sqlite3_stmt** out) {
+    const int rc = prepare_as_is(self, sql, out);
+    if (rc != SQLITE_ERROR) return rc;
+    const std::string_view text = self.api()->errmsg(self.db());
+    if (text == self.api()->errstr(SQLITE_INTERRUPT)) return SQLITE_INTERRUPT;
+    if (!text.starts_with("vtable constructor failed")) return rc;
+    sqlite3_stmt* probe = nullptr;
+    const int interrupted = prepare_as_is(self, "SELECT 1", &probe);
+    if (interrupted != SQLITE_OK) return interrupted;
+    self.own_finalize(probe);
+    return prepare_as_is(self, sql, out);  // for its text
+  }
+  static int prepare_as_is(ext::SqliteConnection& self, std::string_view sql, sqlite3_stmt** out) {
     // The size fits: SQLite's memory has no room for a text of 2 GiB.
     return self.api()->prepare_v2(self.db(), sql.data(), static_cast<int>(sql.size()), out, nullptr);
   }

@@ -214,4 +214,55 @@ BOOST_AUTO_TEST_CASE(a_progress_handler_of_the_host_is_heard) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+BOOST_AUTO_TEST_CASE(an_interrupt_while_sqlite_makes_a_table_for_us_is_told_as_one) {
+  // SQLite tells of it as an error of json_tree or pragma_...; each connection makes them once. Interrupted at the nth
+  // question to the authorizer while the statement runs: whatever of ours is prepared then meets it.
+  struct Nth {
+    sqlite3* db;
+    int left = 0;
+  };
+  const TempDir dir;
+  const std::string file = dir.file("interrupted.db");
+  {
+    const SixJobs jobs(file);
+    jobs.db.rows("CREATE VIRTUAL TABLE job_index USING job_columns(source=job)");
+  }
+  for (const std::string question :
+       {"SELECT * FROM job_stats(NULL, 'user')", "SELECT * FROM job_stats('{\"user\":{\"eq\":\"alice\"}}')",
+        "SELECT * FROM job_page(NULL, '[\"mem_bw_avg\"]')",
+        "SELECT job_count('{\"node\":{\"contains\":\"f\"}}')",
+        "SELECT count(*) FROM jobs(NULL, 'footprint.mem_bw_avg')", "SELECT job_engine(NULL)"}) {
+    int interrupted = 0;
+    bool is_through = false;
+    for (int n = 1; !is_through; ++n) {
+      Db fresh(file);  // which has not made any of them
+      fresh.load();
+      Nth nth{fresh.get()};
+      sqlite3_set_authorizer(
+          fresh.get(),
+          [](void* state, int, const char*, const char*, const char*, const char*) {
+            auto& when = *static_cast<Nth*>(state);
+            if (when.left > 0 && --when.left == 0) sqlite3_interrupt(when.db);
+            return SQLITE_OK;
+          },
+          &nth);
+      sqlite3_stmt* statement = nullptr;
+      BOOST_REQUIRE(sqlite3_prepare_v2(fresh.get(), question.c_str(), -1, &statement, nullptr) == SQLITE_OK);
+      nth.left = n;
+      int code = sqlite3_step(statement);
+      while (code == SQLITE_ROW) code = sqlite3_step(statement);
+      is_through = nth.left > 0;
+      const std::string text = sqlite3_errmsg(fresh.get());
+      BOOST_TEST((code == SQLITE_INTERRUPT || code == SQLITE_DONE),
+                 question << " at " << n << ": " << code << ", " << text);
+      if (code == SQLITE_INTERRUPT)
+        BOOST_TEST(text.ends_with("interrupted"), question << " at " << n << ": " << text);
+      interrupted += code == SQLITE_INTERRUPT;
+      sqlite3_finalize(statement);
+      BOOST_REQUIRE(n < 2000);
+    }
+    BOOST_TEST(interrupted > 3, question);
+  }
+}
+
 }  // namespace warden::test
