@@ -298,6 +298,8 @@ run_tests() {
     fi
     timed "build $preset" build_tests "$preset"
     judge_begun
+    # These tests leave half of two processors idle.
+    [[ $preset != tsan || -z $fuzz ]] || begin "what fuzzes" nice tests/run_fuzz.sh --build
     timed "test $preset" run_lanes "$preset" "$(directory_of "$preset")"
     if [[ $preset == release ]]; then
       gate "SQL scripts" tests/sql/run_scripts.sh build/warden.so

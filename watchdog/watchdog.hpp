@@ -68,7 +68,7 @@ class Watchdog final : public Worker {
   PressureWatch pressure_;
   bool pressure_signal_ = false;
   bool was_dry_run_ = false;
-  std::int64_t last_sqlite_bytes_ = 0;  // in the last look
+  std::int64_t weighed_sqlite_bytes_ = 0;  // of SQLite's memory: what statements were given their share of
   bool cancelled_ = false;      // a cancelled statement has ended, and what it took is yet to be given back
   bool cancelled_one_ = false;  // this look has cancelled a statement
   bool release_soon_ = false;   // its connection could not be had: again at once

@@ -42,10 +42,9 @@ std::int64_t page_faults(const Files& files, int thread_id) noexcept {
 
 void Watchdog::weigh(std::int64_t now_ns, Reading& reading) noexcept {
   // A statement weighs what its connection was measured to hold. While it runs nobody else can measure that, and a sort in
-  // memory shows in no connection's figures at all: so what SQLite's memory grew by since the last look is added to the
-  // statement that ran. Where several did, the kernel knows whose thread it was that touched new pages.
-  std::int64_t growth = reading.sqlite_bytes - last_sqlite_bytes_;
-  last_sqlite_bytes_ = reading.sqlite_bytes;
+  // memory shows in no connection's figures at all: so what SQLite's memory grew by is added to the statement that ran. Where
+  // several did, the kernel knows whose thread it was that touched new pages. Little growth is left for a later look.
+  std::int64_t growth = reading.sqlite_bytes - weighed_sqlite_bytes_;
   int running = 0;
   std::int64_t all_faults = 0;
   for (ConnectionReading& one : connections_) {
@@ -74,7 +73,11 @@ void Watchdog::weigh(std::int64_t now_ns, Reading& reading) noexcept {
     all_faults += one.faults;
     one.weight_bytes = weight.bytes.load(std::memory_order_relaxed);
   }
-  if (growth <= kWeighedBytes) return;
+  weighed_sqlite_bytes_ = reading.sqlite_bytes;
+  if (growth <= kWeighedBytes) {
+    weighed_sqlite_bytes_ -= std::max<std::int64_t>(0, growth);
+    return;
+  }
   for (ConnectionReading& one : connections_) {
     const bool alone = running == 1 && one.statement_seq != 0 && reading.running == 1;
     if (!alone && one.faults == 0) continue;

@@ -186,10 +186,10 @@ BOOST_AUTO_TEST_CASE(above_cancel_above_the_heaviest_reader_goes_and_the_others_
   if (skipped_for_assertions("SQLite's expensive assertions walk all changed pages at each step, and such a "
                              "sort is one large changed tree"))
     return;
-  make_table(dir.file("t.db"), 60);
+  make_table(dir.file("t.db"), 20);
   watcher.rows(
       "SELECT warden_set('memory_budget', '2GB'), warden_set('sample_interval_ms', 5), "
-      "warden_set('cancel_after_ms', 1000), warden_set('cancel_above', '100MB')");
+      "warden_set('cancel_after_ms', 1000), warden_set('cancel_above', '40MB')");
   const Db light;
   const Db heavy(dir.file("t.db"));
   const std::string light_id = id_of(light);
@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(above_cancel_above_the_heaviest_reader_goes_and_the_others_
       watcher.one(
           "SELECT reason, measured_bytes > threshold_bytes, threshold_bytes FROM warden_events WHERE action "
           "= 'cancel' AND connection_id = " +
-          heavy_id) == "above cancel_above|1|100000000");
+          heavy_id) == "above cancel_above|1|40000000");
   BOOST_TEST(watcher.one("SELECT state, cancels FROM warden_connections WHERE connection_id = " + light_id) ==
              "active|0");
   watcher.rows("SELECT warden_cancel(" + light_id + ")");

@@ -404,4 +404,20 @@ BOOST_AUTO_TEST_CASE(the_heaviest_statement_is_cancelled_when_nothing_else_helps
   BOOST_TEST(light->interrupts + writer->interrupts == 0);  // the first has yet to end
 }
 
+BOOST_AUTO_TEST_CASE(a_statement_that_grows_slowly_is_as_heavy_in_the_end) {
+  guarded.set("memory_budget", "1GiB");
+  guarded.set("cancel_above", "40MiB");
+  guarded.set("cancel_after_ms", "1");
+  const auto heavy = guarded.connect(1 * kMiB);
+  heavy->begin();
+  heavy->busy = true;  // nobody else can measure what it holds
+  BOOST_TEST(eventually([&] {
+    heavy->fill(kMiB / 2);
+    warden.watchdog().tick();
+    return heavy->interrupts == 1;
+  }));
+  BOOST_REQUIRE(cancels().size() == 1U);
+  BOOST_TEST(cancels().front().measured_bytes < 1024 * kMiB);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
