@@ -17,6 +17,7 @@
 // us none of our locks is held (checked by lock_order::holds_none), so none is held when SQLite waits for its own.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -67,6 +68,14 @@ class SqliteConnection final : public Connection {
   void own_act(const char* function);
   /// The time in Unix seconds, the same throughout a statement of the host (as long as its hooks tell of statements).
   std::int64_t own_now() noexcept;
+  /// How far a command of ours is that takes long, from 0 to 1; nothing when it ends. Any thread reads it.
+  void set_share_done(std::optional<double> share) noexcept {
+    share_done_.store(share.value_or(-1), std::memory_order_relaxed);
+  }
+  std::optional<double> share_done() const noexcept {
+    const double share = share_done_.load(std::memory_order_relaxed);
+    return share < 0 ? std::nullopt : std::optional(share);
+  }
   /// While a statement of ours runs, which may ask for tables of ours, and so on: the stack is not endless. The connection's
   /// own thread only.
   class Nested {
@@ -146,10 +155,11 @@ class SqliteConnection final : public Connection {
       -1};  // cache hits and misses when last measured, where no hook tells of statements
 
   // The connection's own thread only.
-  std::size_t registered_ = 0;     // functions and tables so far
-  bool enrolled_ = false;          // all is done
-  std::size_t internals_ = 0;      // functions of own_install_internal() so far
-  int nested_ = 0;                 // statements of ours that run
+  std::size_t registered_ = 0;  // functions and tables so far
+  bool enrolled_ = false;       // all is done
+  std::size_t internals_ = 0;   // functions of own_install_internal() so far
+  int nested_ = 0;              // statements of ours that run
+  std::atomic<double> share_done_{-1};
   bool internal_ = false;          // a statement of our own runs
   bool unseen_beginning_ = true;   // hooks were taken while a statement ran: its beginning was not seen
   Hooks installed_ = Hooks::none;  // the slots that were filled; taken_ says what is heeded of them

@@ -7,7 +7,8 @@
 // last statement, as show_sql says; deadline_ms is what it may take from its beginning (elapsed_ms beyond it: it was
 // cancelled, and has not noticed yet), NULL without a deadline. The figures of a connection with a shared cache are not measured. hooks: none,
 // trace, trace+progress, or lost where the host has set its own trace callback after warden. A process can hold several copies
-// of SQLite, each with its own connections: sqlite_copy and sqlite_version say whose this one is.
+// of SQLite, each with its own connections: sqlite_copy and sqlite_version say whose this one is. progress is how far a command
+// of a job_columns table is, from 0 to 1, and NULL where none runs.
 #include <array>
 
 #include "clock.hpp"
@@ -36,6 +37,7 @@ struct ConnectionRow {
   std::int64_t released_bytes, releases, cancels;
   int sqlite_copy;
   const char* sqlite_version;
+  std::optional<double> progress;
 
   std::optional<std::string_view> label_text() const {
     return label.empty() ? std::nullopt : std::optional(label.view());
@@ -47,21 +49,20 @@ struct ConnectionsTable : OwnTable {
   using row = ConnectionRow;
   template <vtab::fixed_string Name, auto Getter>
   using col = vtab::col<Name, Getter>;
-  using columns =
-      vtab::columns<vtab::col<"connection_id", &row::connection_id, vtab::push::key>,
-                    col<"label", &row::label_text>, col<"file", &row::file>,
-                    col<"opened_at_ms", &row::opened_at_ms>, col<"thread_id", &row::thread_id>,
-                    col<"state", &row::state>, col<"sql", &row::sql>,
-                    col<"statement_seq", &row::statement_seq>, col<"started_at_ms", &row::started_at_ms>,
-                    col<"elapsed_ms", &row::elapsed_ms>, col<"deadline_ms", &row::deadline_ms>,
-                    col<"in_transaction", &row::in_transaction>, col<"idle_ms", &row::idle_ms>,
-                    col<"cache_bytes", &row::cache_bytes>, col<"schema_bytes", &row::schema_bytes>,
-                    col<"statement_bytes", &row::statement_bytes>, col<"cache_hits", &row::cache_hits>,
-                    col<"cache_misses", &row::cache_misses>, col<"cache_spills", &row::cache_spills>,
-                    col<"sampled_ago_ms", &row::sampled_ago_ms>, col<"serialized", &row::serialized>,
-                    col<"hooks", &row::hooks>, col<"released_bytes", &row::released_bytes>,
-                    col<"releases", &row::releases>, col<"cancels", &row::cancels>,
-                    col<"sqlite_copy", &row::sqlite_copy>, col<"sqlite_version", &row::sqlite_version>>;
+  using columns = vtab::columns<
+      vtab::col<"connection_id", &row::connection_id, vtab::push::key>, col<"label", &row::label_text>,
+      col<"file", &row::file>, col<"opened_at_ms", &row::opened_at_ms>, col<"thread_id", &row::thread_id>,
+      col<"state", &row::state>, col<"sql", &row::sql>, col<"statement_seq", &row::statement_seq>,
+      col<"started_at_ms", &row::started_at_ms>, col<"elapsed_ms", &row::elapsed_ms>,
+      col<"deadline_ms", &row::deadline_ms>, col<"in_transaction", &row::in_transaction>,
+      col<"idle_ms", &row::idle_ms>, col<"cache_bytes", &row::cache_bytes>,
+      col<"schema_bytes", &row::schema_bytes>, col<"statement_bytes", &row::statement_bytes>,
+      col<"cache_hits", &row::cache_hits>, col<"cache_misses", &row::cache_misses>,
+      col<"cache_spills", &row::cache_spills>, col<"sampled_ago_ms", &row::sampled_ago_ms>,
+      col<"serialized", &row::serialized>, col<"hooks", &row::hooks>,
+      col<"released_bytes", &row::released_bytes>, col<"releases", &row::releases>,
+      col<"cancels", &row::cancels>, col<"sqlite_copy", &row::sqlite_copy>,
+      col<"sqlite_version", &row::sqlite_version>, col<"progress", &row::progress>>;
   static constexpr const char* name = "warden_connections";
   static constexpr auto risk = vtab::risk::direct_only;
   static constexpr double expected_rows = 20;
@@ -136,6 +137,7 @@ struct ConnectionsTable : OwnTable {
     r.cancels = c.cancels.load();
     r.sqlite_copy = c.host().slot() + 1;
     r.sqlite_version = c.api()->libversion();
+    r.progress = c.share_done();
     return r;
   }
 

@@ -138,7 +138,7 @@ readonly kAggressive=(WARDEN_SAMPLE_INTERVAL_MS=1 WARDEN_IDLE_GRACE_MS=0 WARDEN_
   WARDEN_TRIM=always WARDEN_TRIM_INTERVAL_MS=1)
 
 # Three lanes run side by side: one with the extension in a host, one that computes, and one that mostly waits. The core goes with
-# the first, and with sanitizers, which make that one long, with the last.
+# the first, and with sanitizers, which make that one long, with the last, and so do the columns of jobs.
 of_the_core() {
   local dir=$2/tests
   [[ $1 == tsan ]] || counted "the core" "$dir"/warden_unit --color_output=no
@@ -162,13 +162,14 @@ lane_of_hosts() {
 }
 
 lane_that_computes() {
-  local preset=$1 dir=$2/tests busy=()
+  local preset=$1 dir=$2/tests busy=() columns=()
   tests_passed=0 tests_failed=0
   [[ $preset != asan ]] || busy=("${kAggressive[@]}")
   if [[ $preset != tsan ]]; then
     counted "the helpers" "$dir"/warden_vtab_tests --color_output=no
     counted "how columns are stored" "$dir"/columns/warden_column_tests --color_output=no
-    counted "the job statistics" env "${busy[@]}" "$dir"/warden_job_tests --color_output=no
+    runs_all "$preset" || columns=('--run_test=!job_columns*')
+    counted "the job statistics" env "${busy[@]}" "$dir"/warden_job_tests --color_output=no "${columns[@]}"
   fi
   if runs_all "$preset"; then
     # One thread, but for what happens beside the watchdog's.
@@ -181,7 +182,10 @@ lane_that_computes() {
 
 lane_that_waits() {
   tests_passed=0 tests_failed=0
-  runs_all "$1" || of_the_core "$@"
+  if ! runs_all "$1"; then
+    of_the_core "$@"
+    [[ $1 == tsan ]] || counted "columns of jobs" env "${kAggressive[@]}" "$2"/tests/warden_job_tests --color_output=no --run_test='job_columns*'
+  fi
   counted "resources gone" "$2"/tests/resources/warden_resource_tests --color_output=no
   echo "$tests_passed $tests_failed" >&3
 }

@@ -81,6 +81,8 @@ void compare_with_source(Store& store, const Options& options) {
     }
     return false;
   };
+  Progress progress(store.self());
+  begin_progress(progress, store, store.in_schema(options.source), "rowid", "rowid");
   bool more = next_job();
   Segments segments(store);
   Columns columns(store.self().api());
@@ -94,6 +96,7 @@ void compare_with_source(Store& store, const Options& options) {
     for (std::size_t row = 0; row < segments.jobs(); ++row) {
       if (row % kBlock == 0) columns.read(row / kBlock);
       const std::int64_t id = columns.fields[0].values[row % kBlock];
+      progress.at(id);
       if (more && rows.integer(0) < id)
         damaged(store, "job " + std::to_string(rows.integer(0)) + " is missing");
       if (!more || rows.integer(0) > id) {

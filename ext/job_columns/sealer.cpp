@@ -7,7 +7,14 @@ Statement prepared(Store& store, vtab::string sql) { return Statement(store.self
 
 }  // namespace
 
-Sealer::Sealer(Store& store) : store_(store), options_(store.options()) {
+void begin_progress(Progress& progress, Store& store, std::string_view table, std::string_view first,
+                    std::string_view last) {
+  Statement ends = prepared(store, store.empty() << "SELECT (SELECT min(" << first << ") FROM " << table
+                                                 << "), (SELECT max(" << last << ") FROM " << table << ")");
+  if (ends.step() && ends.type(0) == SQLITE_INTEGER) progress.begin(ends.integer(0), ends.integer(1));
+}
+
+Sealer::Sealer(Store& store) : store_(store), options_(store.options()), progress_(store.self()) {
   Statement last = prepared(store, store.empty() << "SELECT max(id) FROM " << store.table("segment"));
   last.step();
   next_segment_ = last.integer(0) + 1;
@@ -21,6 +28,7 @@ void Sealer::rebuild() {
   store_.set_config("fields", std::to_string(store_.fields_of(options_.source)));
   options_ = store_.options();
   next_segment_ = 1;
+  begin_progress(progress_, store_, store_.in_schema(options_.source), "rowid", "rowid");
   seal({});
 }
 
@@ -80,6 +88,7 @@ bool Sealer::refresh(std::size_t most_segments) {
   if (const std::string trouble = store_.trouble(options_); !trouble.empty())
     throw vtab::error("job_columns: \"" + std::string(store_.name()) + "\": " + trouble);
   const std::int64_t metrics_before = metrics();
+  begin_progress(progress_, store_, store_.table("delta"), "id", "id");
   const bool is_all = take_in(most_segments);
   declare_new(metrics_before);
   return is_all;
@@ -100,6 +109,7 @@ bool Sealer::take_in(std::size_t most_segments) {
 
 void Sealer::optimize() {
   refresh(SIZE_MAX);
+  begin_progress(progress_, store_, store_.table("segment"), "first", "last");
   // Runs of segments that have room for each other.
   std::int64_t from = INT64_MIN;
   for (;;) {
@@ -159,6 +169,7 @@ void Sealer::seal(Range range) {
   Statement odd = prepared(store_, store_.empty() << "INSERT INTO " << store_.table("odd") << " VALUES (?1)");
   while (rows.step()) {
     const std::int64_t id = rows.integer(0);
+    progress_.at(id);
     if (!writer.read(id, rows)) {
       odd.bind(1, id);
       odd.run();

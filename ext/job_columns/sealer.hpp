@@ -1,6 +1,7 @@
 // Jobs of the source made into segments.
 #pragma once
 
+#include "progress.hpp"
 #include "segment_writer.hpp"
 
 namespace warden::columns {
@@ -38,7 +39,12 @@ class Sealer {
 
   Store& store_;
   Options options_;
+  Progress progress_;
   std::int64_t next_segment_ = 1;
 };
+
+/// The jobs that a table names, by the least and the greatest of two of its columns; an empty one names none.
+void begin_progress(Progress& progress, Store& store, std::string_view table, std::string_view first,
+                    std::string_view last);
 
 }  // namespace warden::columns

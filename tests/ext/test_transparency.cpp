@@ -90,16 +90,22 @@ BOOST_AUTO_TEST_CASE(an_old_error_text_stays_as_long_as_without_us) {
 }
 
 BOOST_AUTO_TEST_CASE(the_text_of_a_changed_schema_stays_as_long_as_without_us) {
-  const Db other(dir.file("v.db"));
-  other.rows("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
-  BOOST_TEST(other.error("SELECT nowhere") == "no such column: nowhere");
-  sqlite3_exec(other.get(), "PRAGMA schema_version = 55", nullptr, nullptr, nullptr);
-  sqlite3_stmt* select = nullptr;
-  sqlite3_prepare_v2(other.get(), "SELECT x FROM t WHERE x > 1", -1, &select, nullptr);
-  db.rows("SELECT warden_set('cache_size', '8MiB')");
-  BOOST_TEST(sqlite3_step(select) == SQLITE_DONE);
-  BOOST_TEST(std::string(sqlite3_errmsg(other.get())) == "database schema has changed");
-  sqlite3_finalize(select);
+  const auto text = [&](const std::string& file, const std::string& before_step) {
+    const Db other(dir.file(file));
+    other.rows("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+    BOOST_TEST(other.error("SELECT nowhere") == "no such column: nowhere");
+    sqlite3_exec(other.get(), "PRAGMA schema_version = 55", nullptr, nullptr, nullptr);
+    sqlite3_stmt* select = nullptr;
+    sqlite3_prepare_v2(other.get(), "SELECT x FROM t WHERE x > 1", -1, &select, nullptr);
+    db.rows(before_step);
+    BOOST_TEST(sqlite3_step(select) == SQLITE_DONE);
+    const std::string said = sqlite3_errmsg(other.get());
+    sqlite3_finalize(select);
+    return said;
+  };
+  const std::string without = text("v.db", "SELECT 1");
+  BOOST_TEST((without == "database schema has changed" || sqlite3_libversion_number() < 3038000), without);
+  BOOST_TEST(text("w.db", "SELECT warden_set('cache_size', '8MiB')") == without);
 }
 
 BOOST_AUTO_TEST_CASE(a_host_may_define_our_functions_anew) {

@@ -1,5 +1,6 @@
 // job_columns: what statistics say over columns is what they say over rows, whatever was written since.
 #include <boost/test/unit_test.hpp>
+#include <set>
 
 #include "columns_agree.hpp"
 
@@ -121,6 +122,56 @@ BOOST_AUTO_TEST_CASE(a_bounded_refresh_takes_in_a_few_segments_at_a_time) {
     BOOST_TEST(difference(db, questions("NULL", "1704092267", 0)[1]) == "");
   }
   jobs.command("integrity-check");
+}
+
+BOOST_AUTO_TEST_CASE(how_far_a_command_is_can_be_seen_from_another_connection) {
+  const Indexed jobs;
+  struct Watch {
+    Db other;
+    std::string question;
+    std::vector<std::string> seen{};
+  } watch;
+  watch.question = "SELECT progress FROM warden_connections WHERE connection_id = " +
+                   jobs.db.one("SELECT warden_connection_id()");
+  sqlite3_progress_handler(
+      jobs.db.get(), 100,
+      [](void* state) {
+        auto& w = *static_cast<Watch*>(state);
+        return w.seen.push_back(w.other.one(w.question)), 0;
+      },
+      &watch);
+  const auto check = [&](const std::string& command, double parts) {
+    jobs.db.rows("UPDATE job SET duration = 6 WHERE id % 10 = 0");
+    watch.seen.clear();
+    jobs.command(command);
+    std::set<double> shares;
+    double last = 0;
+    int falls = 0;
+    for (const std::string& one : watch.seen) {
+      if (one == "NULL") continue;
+      const double share = std::stod(one);
+      falls += share < last;
+      last = share;
+      shares.insert(share);
+    }
+    BOOST_TEST_CONTEXT(command) {
+      BOOST_TEST(falls < parts);
+      BOOST_TEST(shares.size() > 5U);
+      BOOST_TEST((*shares.begin() >= 0 && *shares.rbegin() <= 1));
+      BOOST_TEST((*shares.rbegin() > 0.8 && *shares.begin() < 0.2));
+      BOOST_TEST(watch.other.one(watch.question) == "NULL");
+    }
+  };
+  check("rebuild", 1);
+  check("refresh", 1);
+  check("optimize", 2);
+  check("integrity-check", 1);
+  // One that fails is over, too.
+  sqlite3_progress_handler(
+      jobs.db.get(), 5000, [](void*) { return 1; }, nullptr);
+  BOOST_TEST(jobs.db.error("INSERT INTO job_index(job_index) VALUES ('rebuild')") == "interrupted");
+  BOOST_TEST(watch.other.one(watch.question) == "NULL");
+  sqlite3_progress_handler(jobs.db.get(), 0, nullptr, nullptr);
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_is_refused_with_the_reason) {

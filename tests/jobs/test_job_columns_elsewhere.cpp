@@ -204,7 +204,7 @@ BOOST_AUTO_TEST_CASE(each_schema_has_its_own) {
     BOOST_TEST(db.error("INSERT INTO " + name + "(" + table + ") VALUES ('integrity-check')") == "");
   }
   db.rows("DROP TABLE few_index; DETACH archive");
-  BOOST_TEST(db.one("SELECT count(*) FROM sqlite_temp_schema WHERE name LIKE 'few_index%'") == "0");
+  BOOST_TEST(db.one("SELECT count(*) FROM sqlite_temp_master WHERE name LIKE 'few_index%'") == "0");
 }
 
 BOOST_AUTO_TEST_CASE(copies_of_the_file_have_them_too) {
