@@ -136,13 +136,15 @@ class Statement {
     if (rc != SQLITE_OK) throw_last_error(*self_, rc);
   }
   /// An interrupt while json_tree, pragma_table_info or another such table is made is SQLITE_ERROR to SQLite, with the text
-  /// "interrupted" or one about the table's constructor; here it is what it is.
+  /// "interrupted", one about the table's constructor, or that there is no such table; here it is what it is.
   static int prepare(ext::SqliteConnection& self, std::string_view sql, sqlite3_stmt** out) {
     const int rc = prepare_as_is(self, sql, out);
     if (rc != SQLITE_ERROR) return rc;
     const std::string_view text = self.api()->errmsg(self.db());
     if (text == self.api()->errstr(SQLITE_INTERRUPT)) return SQLITE_INTERRUPT;
-    if (!text.starts_with("vtable constructor failed")) return rc;
+    if (!text.starts_with("vtable constructor failed") && !text.starts_with("no such table: json_") &&
+        !text.starts_with("no such table: pragma_"))
+      return rc;
     sqlite3_stmt* probe = nullptr;
     const int interrupted = prepare_as_is(self, "SELECT 1", &probe);
     if (interrupted != SQLITE_OK) return interrupted;
