@@ -383,6 +383,17 @@ BOOST_AUTO_TEST_CASE(a_value_that_all_have_may_be_the_edge_of_a_bin) {
           "]', 10) WHERE now = " + kNow + " AND engine = 'ENGINE'");
 }
 
+BOOST_AUTO_TEST_CASE(numbers_of_more_digits_than_a_block_packs_are_counted_as_they_are) {
+  db.rows(
+      "UPDATE job SET footprint = CASE WHEN id % 5 THEN json_object('sevenths', id / 7.0) ELSE "
+      "'{\"other\":1}' "
+      "END");
+  command("rebuild");
+  for (const char* metric : {R"({"metric":"sevenths"})", R"({"metric":"sevenths","peak":100})"})
+    agree("SELECT * FROM job_metric_histogram(NULL, '[" + std::string(metric) +
+          "]', 10) WHERE now = " + kNow + " AND engine = 'ENGINE'");
+}
+
 BOOST_AUTO_TEST_CASE(a_host_may_allow_fewer_columns_than_it_has) {
   const TempDir dir;
   const Db whole(dir.file("jobs.db"));

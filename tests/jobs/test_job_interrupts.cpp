@@ -264,4 +264,18 @@ BOOST_AUTO_TEST_CASE(an_interrupt_while_sqlite_makes_a_table_for_us_is_told_as_o
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_table_that_sqlite_can_not_make_for_us_is_no_interrupt) {
+  const SixJobs jobs;
+  sqlite3_stmt* statement = nullptr;
+  const char* question = "SELECT * FROM job_stats('{\"user\":{\"eq\":\"alice\"}}')";
+  BOOST_REQUIRE(sqlite3_prepare_v2(jobs.db.get(), question, -1, &statement, nullptr) == SQLITE_OK);
+  const int of_host = sqlite3_limit(jobs.db.get(), SQLITE_LIMIT_COLUMN, 5);  // json_tree has more
+  BOOST_TEST(sqlite3_step(statement) == SQLITE_ERROR);
+  const std::string text = sqlite3_errmsg(jobs.db.get());
+  BOOST_TEST(text.find("json_tree") != std::string::npos, text);
+  sqlite3_limit(jobs.db.get(), SQLITE_LIMIT_COLUMN, of_host);
+  sqlite3_finalize(statement);
+  BOOST_TEST(jobs.db.one("SELECT total_jobs FROM job_stats('{\"user\":{\"eq\":\"alice\"}}')") == "3");
+}
+
 }  // namespace warden::test
