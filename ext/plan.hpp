@@ -86,7 +86,6 @@ inline int plan_query(const Api* api, sqlite3_index_info& info, const table_trai
   std::array<char, 2 * 3 * kMostColumns + 1> plan{};  // operation, column, operation, column, ...
   int arguments = 0;
   double rows = table.expected_rows;
-  bool one_row = false;
   bool unique = false;
   for (int i = 0; i < info.nConstraint; ++i) {
     const auto& constraint = info.aConstraint[i];
@@ -115,7 +114,6 @@ inline int plan_query(const Api* api, sqlite3_index_info& info, const table_trai
     if (column.argument) continue;
     if (*operation == op::equal) {
       const bool one = column.pushed == push::key;
-      one_row = one_row || one;
       rows = one ? 1 : std::min(rows, rows / 10 + 1);
       // Text may be compared as numbers: '5' and '05' are one then.
       unique = unique || (one && !column.text);
@@ -123,14 +121,14 @@ inline int plan_query(const Api* api, sqlite3_index_info& info, const table_trai
       rows = rows / 3 + 1;
     }
   }
-  // With arguments nothing but a key makes a scan cheaper. Otherwise SQLite takes two scans, one for each side of an OR, for
-  // cheaper than one: then the rows lose their order, and it tests "argument = NULL" itself, which nothing meets. It asks for a
-  // side by itself, without the constraint of an argument that is in use: there not even a key does.
+  // With arguments nothing makes a scan cheaper, not even a key. Otherwise SQLite takes two scans, one for each side of an OR,
+  // for cheaper than one: then the rows lose their order, and it tests "argument = NULL" itself, which nothing meets. It asks
+  // for each side by itself; whether it shows the arguments there, too, depends on its version.
   const bool tells = api->libversion_number() >= kTellsArguments;
   for (std::size_t c = 0; c < columns.size(); ++c) {
     const bool in_use = !tells || (info.colUsed >> c & 1) != 0;
     const bool given = states[c].taken[0] || states[c].unusable;
-    if (!columns[c].argument || !in_use || (one_row && given)) continue;
+    if (!columns[c].argument || (!in_use && !given)) continue;
     rows = std::max(rows, table.expected_rows);
     unique = false;
   }
