@@ -154,12 +154,13 @@ class SqliteConnection final : public Connection {
   std::atomic<std::int64_t> traffic_{
       -1};  // cache hits and misses when last measured, where no hook tells of statements
 
+  std::atomic<double> share_done_{-1};  // -1 = no command runs
+
   // The connection's own thread only.
-  std::size_t registered_ = 0;  // functions and tables so far
-  bool enrolled_ = false;       // all is done
-  std::size_t internals_ = 0;   // functions of own_install_internal() so far
-  int nested_ = 0;              // statements of ours that run
-  std::atomic<double> share_done_{-1};
+  std::size_t registered_ = 0;     // functions and tables so far
+  bool enrolled_ = false;          // all is done
+  std::size_t internals_ = 0;      // functions of own_install_internal() so far
+  int nested_ = 0;                 // statements of ours that run
   bool internal_ = false;          // a statement of our own runs
   bool unseen_beginning_ = true;   // hooks were taken while a statement ran: its beginning was not seen
   Hooks installed_ = Hooks::none;  // the slots that were filled; taken_ says what is heeded of them

@@ -74,6 +74,8 @@ inline bool pushes(const column_traits& column, op operation) noexcept {
 
 /// From this version on, at the latest, colUsed has the arguments too.
 inline constexpr int kTellsArguments = 3'038'000;
+/// From this version on, at the earliest (3.45.3 doesn't, 3.52 does), a side of an OR is asked about with the arguments shown.
+inline constexpr int kShowsArgumentsToSides = 3'046'000;
 
 /// xBestIndex. A SQLite code; throws std::bad_alloc.
 inline int plan_query(const Api* api, sqlite3_index_info& info, const table_traits& table) {
@@ -86,6 +88,7 @@ inline int plan_query(const Api* api, sqlite3_index_info& info, const table_trai
   std::array<char, 2 * 3 * kMostColumns + 1> plan{};  // operation, column, operation, column, ...
   int arguments = 0;
   double rows = table.expected_rows;
+  bool one_row = false;
   bool unique = false;
   for (int i = 0; i < info.nConstraint; ++i) {
     const auto& constraint = info.aConstraint[i];
@@ -114,6 +117,7 @@ inline int plan_query(const Api* api, sqlite3_index_info& info, const table_trai
     if (column.argument) continue;
     if (*operation == op::equal) {
       const bool one = column.pushed == push::key;
+      one_row = one_row || one;
       rows = one ? 1 : std::min(rows, rows / 10 + 1);
       // Text may be compared as numbers: '5' and '05' are one then.
       unique = unique || (one && !column.text);
@@ -121,14 +125,17 @@ inline int plan_query(const Api* api, sqlite3_index_info& info, const table_trai
       rows = rows / 3 + 1;
     }
   }
-  // With arguments nothing makes a scan cheaper, not even a key. Otherwise SQLite takes two scans, one for each side of an OR,
-  // for cheaper than one: then the rows lose their order, and it tests "argument = NULL" itself, which nothing meets. It asks
-  // for each side by itself; whether it shows the arguments there, too, depends on its version.
-  const bool tells = api->libversion_number() >= kTellsArguments;
+  // With arguments nothing but a key makes a scan cheaper. Otherwise SQLite takes two scans, one for each side of an OR, for
+  // cheaper than one: then the rows lose their order, and it tests "argument = NULL" itself, which nothing meets. It asks for a
+  // side by itself. Without the constraint of an argument that is in use it is such a side: there not even a key does, and where
+  // sides can't be told from all, nowhere.
+  const int version = api->libversion_number();
+  const bool tells = version >= kTellsArguments;
+  const bool key_is_cheap = one_row && version < kShowsArgumentsToSides;
   for (std::size_t c = 0; c < columns.size(); ++c) {
     const bool in_use = !tells || (info.colUsed >> c & 1) != 0;
     const bool given = states[c].taken[0] || states[c].unusable;
-    if (!columns[c].argument || (!in_use && !given)) continue;
+    if (!columns[c].argument || (!in_use && !given) || (key_is_cheap && given)) continue;
     rows = std::max(rows, table.expected_rows);
     unique = false;
   }

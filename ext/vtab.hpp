@@ -21,7 +21,7 @@
 // may ignore it, and one that lets too much through costs time, never a wrong row. A hidden argument is strict: SQLite
 // does not check it, so a value of the wrong type is an error that names it.
 // (Where SQLite makes a scan of each side of an OR it tests arguments itself, and one given as NULL is met by no row: so a
-// query with arguments is told of no saving, by a key or by hints, and OR is one scan.)
+// query with arguments is told of no saving by hints, and but for SQLite 3.38 to 3.45 by no key, and OR is one scan.)
 //
 // SQLite tells rows apart by rowid, in `WHERE pid = 1 OR comm = 'x'` too. A row's `rowid()` must be its own, whatever
 // was pushed down. Rows without one are numbered as they come (with arguments, from a number made of those), which a

@@ -73,11 +73,9 @@ void Watchdog::weigh(std::int64_t now_ns, Reading& reading) noexcept {
     all_faults += one.faults;
     one.weight_bytes = weight.bytes.load(std::memory_order_relaxed);
   }
-  weighed_sqlite_bytes_ = reading.sqlite_bytes;
-  if (growth <= kWeighedBytes) {
-    weighed_sqlite_bytes_ -= std::max<std::int64_t>(0, growth);
-    return;
-  }
+  const bool is_little = growth <= kWeighedBytes;
+  weighed_sqlite_bytes_ = reading.sqlite_bytes - (is_little ? std::max<std::int64_t>(0, growth) : 0);
+  if (is_little) return;
   for (ConnectionReading& one : connections_) {
     const bool alone = running == 1 && one.statement_seq != 0 && reading.running == 1;
     if (!alone && one.faults == 0) continue;

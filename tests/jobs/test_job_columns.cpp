@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(how_far_a_command_is_can_be_seen_from_another_connection) {
         return w.seen.push_back(w.other.one(w.question)), 0;
       },
       &watch);
-  const auto check = [&](const std::string& command, double parts) {
+  const auto check = [&](const std::string& command, int parts) {
     jobs.db.rows("UPDATE job SET duration = 6 WHERE id % 10 = 0");
     watch.seen.clear();
     jobs.command(command);

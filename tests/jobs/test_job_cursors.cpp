@@ -53,7 +53,6 @@ BOOST_AUTO_TEST_CASE(conditions_find_the_rows_that_they_find_without_help) {
                                             "id IS 3",
                                             "id IN (1, 5, 5, 99, NULL)",
                                             "id = 1 OR hpc_user = 'bob'",
-
                                             "id > 2 AND id < 5",
                                             "job_id = 104",
                                             "job_id = '104'",
@@ -124,6 +123,16 @@ BOOST_AUTO_TEST_CASE(an_or_beside_an_argument_that_is_null_finds_its_rows) {
     BOOST_TEST(db.rows("SELECT id FROM jobs(NULL) WHERE (" + condition + ") ORDER BY 1") == expected,
                condition);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_join_by_id_looks_up_its_jobs) {
+  // Not where a side of an OR can't be told from the whole (plan.hpp).
+  if (sqlite3_libversion_number() < 3038000 || sqlite3_libversion_number() >= 3046000) return;
+  db.rows("CREATE TEMP TABLE wanted(id INTEGER PRIMARY KEY); INSERT INTO wanted VALUES (2), (5)");
+  const std::string join = "SELECT j.id FROM wanted JOIN jobs(NULL) j ON j.id = wanted.id";
+  BOOST_TEST(db.rows(join) == (std::vector<std::string>{"2", "5"}));
+  const auto plan = db.rows("EXPLAIN QUERY PLAN " + join);
+  BOOST_TEST(plan.front().find("wanted") != std::string::npos, plan.front());
 }
 
 BOOST_AUTO_TEST_CASE(a_reader_sees_one_state_while_others_write) {
