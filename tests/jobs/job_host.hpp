@@ -23,7 +23,9 @@ inline const vtab::Api* real_api() {
   return found;
 }
 
-/// The same with a malloc64 that fails: while a Scarcity lives, at the nth call from its beginning (1 is the next).
+/// The same with a malloc64 that fails: while a Scarcity lives, at the nth call from its beginning (1 is the next). What is held
+/// is counted: the watchdog takes memory from connections of other tests at any time, so what SQLite has as a whole tells nothing.
+inline int g_allocations_held = 0;
 inline int g_allocations_left = 0;
 inline bool g_allocation_failed = false;
 inline const vtab::Api* scarce_api() {
@@ -34,7 +36,13 @@ inline const vtab::Api* scarce_api() {
         g_allocation_failed = true;
         return nullptr;
       }
-      return sqlite3_malloc64(size);
+      void* const memory = sqlite3_malloc64(size);
+      if (memory != nullptr) ++g_allocations_held;
+      return memory;
+    };
+    made.free = [](void* memory) {
+      if (memory != nullptr) --g_allocations_held;
+      sqlite3_free(memory);
     };
     return made;
   }();
