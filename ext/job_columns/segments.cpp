@@ -30,10 +30,7 @@ Segments::Segments(Store& store)
       readers_(vtab::Allocator<Reader>(store.self().api())) {}
 
 bool Segments::next() {
-  for (Reader& reader : readers_) {
-    reader.statement.reset();
-    reader.is_read = false;
-  }
+  for (Reader& reader : readers_) reader.is_read = false;
   const std::int64_t before = last_;
   const bool is_first = id_ == 0;
   if (!segments_.step()) return false;
@@ -50,7 +47,7 @@ bool Segments::next() {
   return true;
 }
 
-std::optional<Bytes> Segments::read(std::int64_t column) {
+Segments::Reader& Segments::read(std::int64_t column) {
   auto found =
       std::find_if(readers_.begin(), readers_.end(), [&](const Reader& r) { return r.column == column; });
   if (found == readers_.end()) {
@@ -60,39 +57,48 @@ std::optional<Bytes> Segments::read(std::int64_t column) {
     found = readers_.end() - 1;
   }
   // Once for all who ask: the bytes stay where they are until the statement is stepped again.
-  if (found->is_read) return found->bytes;
-  found->statement.bind(1, id_ * kColumnsOfSegment + column);
+  if (found->is_read) return *found;
   found->bytes.reset();
+  found->integers.reset();
+  found->reals.reset();
+  // Not before the next bytes are read, and one reader after the other: so memory that one gives back is taken again, and not
+  // given to the operating system meanwhile.
+  found->statement.reset();
+  found->statement.bind(1, id_ * kColumnsOfSegment + column);
   if (found->statement.step()) found->bytes = found->statement.blob(0);
   found->is_read = true;
-  return found->bytes;
+  return *found;
 }
 
 IntegerColumn Segments::integers(Field field) {
   const auto number = static_cast<std::int64_t>(field);
   return checked(store_, id_, number, [&] {
-    const auto bytes = read(number);
-    if (!bytes) throw CorruptColumn("it is missing");
-    const IntegerColumn column(*bytes);
+    Reader& reader = read(number);
+    if (reader.integers) return *reader.integers;
+    if (!reader.bytes) throw CorruptColumn("it is missing");
+    const IntegerColumn column(*reader.bytes);
     if (column.rows() != jobs_) throw CorruptColumn("it has another number of jobs than its segment");
     const FieldSpec& spec = spec_of(field);
     // The last bit of an offset may reach beyond.
     if (spec.kind == FieldKind::integers && spec.most <= kMostTime && column.nulls() < column.rows() &&
         (column.min() < spec.least || column.limit() > 2 * spec.most))
       throw CorruptColumn("it has values that no regular job has");
+    reader.integers = column;
     return column;
   });
 }
 
 std::optional<RealColumn> Segments::reals(std::int64_t column) {
   return checked(store_, id_, column, [&]() -> std::optional<RealColumn> {
-    const auto bytes = read(column);
-    if (!bytes) {
+    Reader& reader = read(column);
+    if (reader.reals) return reader.reals;
+    if (!reader.bytes) {
       if (zones().find(column)) throw CorruptColumn("it is missing");
       return std::nullopt;
     }
-    const RealColumn made(*bytes);
+    const RealColumn made(*reader.bytes);
     if (made.rows() != jobs_) throw CorruptColumn("it has another number of jobs than its segment");
+    reader.reals = made;
     return made;
   });
 }

@@ -52,16 +52,19 @@ class Segments {
   std::optional<RealColumn> reals(std::int64_t column);
 
  private:
-  std::optional<Bytes> read(std::int64_t column);
-
-  Store& store_;
-  Statement segments_;
   struct Reader {
     std::int64_t column;
     Statement statement;
-    bool is_read = false;  // of the segment at hand
+    // Of the segment at hand.
+    bool is_read = false;
     std::optional<Bytes> bytes = std::nullopt;
+    std::optional<IntegerColumn> integers = std::nullopt;
+    std::optional<RealColumn> reals = std::nullopt;
   };
+  Reader& read(std::int64_t column);
+
+  Store& store_;
+  Statement segments_;
   vtab::vector<Reader> readers_;
   std::int64_t id_ = 0;
   std::int64_t first_ = 0;
