@@ -22,11 +22,20 @@ constexpr Field field_of_number(Pass::Number which) noexcept {
 constexpr std::size_t kMostCounted = 1 << 14;
 /// Counts of which each number has several, for one row after another: many rows have the same number, and would each wait
 /// until the one before has been counted.
-constexpr std::size_t kTurns = 2;
-std::size_t place_in_turn(std::int32_t number, std::size_t row) noexcept {
-  return static_cast<std::size_t>(number) * kTurns + row % kTurns;
+constexpr std::size_t kTurns = 4;
+/// Bits of offsets that are counted so.
+constexpr unsigned kMostWidthInTurns = 8;
+
+/// counts[numbers[i] * kTurns + i % kTurns] += mask[i]
+template <class Number, class Count>
+void add_in_turns(const std::array<Number, kBlock>& numbers, const Mask& mask, Count* counts) noexcept {
+  for (std::size_t row = 0; row < kBlock; row += kTurns) {
+    for (std::size_t turn = 0; turn < kTurns; ++turn)
+      counts[static_cast<std::size_t>(numbers[row + turn]) * kTurns + turn] += mask[row + turn];
+  }
 }
-std::int64_t sum_of_turns(const vtab::vector<std::int64_t>& counts, std::size_t number) noexcept {
+template <class Counts>
+std::int64_t sum_of_turns(const Counts& counts, std::size_t number) noexcept {
   const auto first = counts.begin() + static_cast<std::ptrdiff_t>(number * kTurns);
   return std::accumulate(first, first + kTurns, std::int64_t{0});
 }
@@ -85,6 +94,7 @@ ColumnPass::ColumnPass(Store& store, Pass& pass, const jobs::Filter& filter, con
                      vtab::vector<std::int64_t>(vtab::Allocator<std::int64_t>(api_)),
                      vtab::vector<std::int64_t>(vtab::Allocator<std::int64_t>(api_))},
       groups_(vtab::Allocator<Sums>(api_)),
+      group_sums_(api_),
       users_(vtab::Allocator<std::uint8_t>(api_)),
       pairs_(vtab::Allocator<std::uint64_t>(api_)) {
   const auto need = [&](Field field) { needed_[static_cast<std::size_t>(field)] = true; };
@@ -121,6 +131,7 @@ void ColumnPass::run(std::span<const std::int64_t> changed) {
   if (group_) {
     group_codes_ = codes_in(store_, *group_);
     groups_.resize(room_for(group_codes_));
+    if (GroupSums::can(groups_.size())) group_sums_.begin(groups_.size());
     if (user_codes_ != 0 && group_ != Field::hpc_user)
       pairs_.assign(groups_.size() * users_.size() / 64 + 1, 0);
   }
@@ -192,9 +203,9 @@ std::size_t ColumnPass::choose(std::size_t i, std::size_t rows, Mask& mask) {
 
 void ColumnPass::add_block(std::size_t i, const Mask& mask, std::size_t met, std::size_t rows) {
   if (needs(Field::duration) || needs(Field::job_state)) read_durations(i);
-  if (pass_.durations_) add_durations(mask, rows);
+  if (pass_.durations_) add_durations(i, mask, met);
   for (const Pass::Number which : {Pass::nodes, Pass::cores, Pass::accs})
-    if (pass_.numbers_[which]) add_numbers(which, i, mask, rows);
+    if (pass_.numbers_[which]) add_numbers(which, i, mask);
   for (MetricCounts& metric : metrics_) metric.add(i, mask, met);
   if (!pass_.wanted_) return;
   if (needs(Field::num_nodes)) column(Field::num_nodes).values32(i, nodes_.data());
@@ -204,7 +215,7 @@ void ColumnPass::add_block(std::size_t i, const Mask& mask, std::size_t met, std
     add_groups(i, mask, rows);
     return;
   }
-  add_sums(mask, met);
+  add_sums(i, mask, met);
   if (!needs(Field::hpc_user)) return;
   add_users(i, mask, rows);
 }
@@ -235,14 +246,21 @@ void ColumnPass::read_durations(std::size_t i) {
   column(Field::job_state).values32(i, codes.data());
   any_runs_ = find_equal(codes, static_cast<std::int32_t>(running), runs_);
   if (!any_runs_ || !needs(Field::duration)) return;
-  column(Field::start_time).values(i, starts_.data());
   each_met(runs_, [&](std::size_t row) { seconds_[row] = 0; });
 }
 
-void ColumnPass::add_running(Sums& sums, std::size_t row) {
+std::int32_t ColumnPass::short_limit() const noexcept {
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(pass_.options_.short_seconds, 0, INT32_MAX));
+}
+
+std::int64_t ColumnPass::seconds_of_running(std::size_t i, std::size_t row) const {
+  return pass_.options_.now - column(Field::start_time).value(i, row);
+}
+
+void ColumnPass::add_running(Sums& sums, std::size_t i, std::size_t row) {
   ++sums.running_jobs;
   if (!needs(Field::duration)) return;
-  const std::int64_t seconds = pass_.options_.now - starts_[row];
+  const std::int64_t seconds = seconds_of_running(i, row);
   const jobs::Wanted& wanted = *pass_.wanted_;
   if (wanted.seconds) check(sums.seconds, seconds, "total_walltime_hours");
   if (wanted.node_seconds) pass_.add_product(sums.node_seconds, nodes_[row], seconds, "total_node_hours");
@@ -255,46 +273,53 @@ void ColumnPass::add_running(Sums& sums, std::size_t row) {
   }
 }
 
-void ColumnPass::add_sums(const Mask& mask, std::size_t met) {
+void ColumnPass::add_sums(std::size_t i, const Mask& mask, std::size_t met) {
   const jobs::Wanted& wanted = *pass_.wanted_;
+  if (met < kBlock) {
+    if (needs(Field::num_nodes)) clear_others(mask, nodes_);
+    if (needs(Field::num_hwthreads)) clear_others(mask, cores_);
+    if (needs(Field::num_acc)) clear_others(mask, accs_);
+    if (needs(Field::duration)) {
+      clear_others(mask, seconds_);
+      if (wanted.short_jobs) clear_others(mask, stored_);
+    }
+  }
   all_.jobs += static_cast<std::int64_t>(met);
-  if (wanted.nodes) check(all_.nodes, sum(nodes_, mask), "total_nodes");
-  if (wanted.cores) check(all_.cores, sum(cores_, mask), "total_cores");
-  if (wanted.accs) check(all_.accs, sum(accs_, mask), "total_accs");
-  if (wanted.seconds) check(all_.seconds, sum(seconds_, mask), "total_walltime_hours");
-  if (wanted.node_seconds) check(all_.node_seconds, sum_products(nodes_, seconds_, mask), "total_node_hours");
-  if (wanted.core_seconds) check(all_.core_seconds, sum_products(cores_, seconds_, mask), "total_core_hours");
-  if (wanted.acc_seconds) check(all_.acc_seconds, sum_products(accs_, seconds_, mask), "total_acc_hours");
+  if (wanted.nodes) check(all_.nodes, sum(nodes_), "total_nodes");
+  if (wanted.cores) check(all_.cores, sum(cores_), "total_cores");
+  if (wanted.accs) check(all_.accs, sum(accs_), "total_accs");
+  if (wanted.seconds) check(all_.seconds, sum(seconds_), "total_walltime_hours");
+  if (wanted.node_seconds) check(all_.node_seconds, sum_products(nodes_, seconds_), "total_node_hours");
+  if (wanted.core_seconds) check(all_.core_seconds, sum_products(cores_, seconds_), "total_core_hours");
+  if (wanted.acc_seconds) check(all_.acc_seconds, sum_products(accs_, seconds_), "total_acc_hours");
   if (wanted.short_jobs) {
-    const auto below =
-        static_cast<std::int32_t>(std::min<std::int64_t>(pass_.options_.short_seconds, INT32_MAX));
-    all_.short_jobs += static_cast<std::int64_t>(count_below(stored_, below, mask));
+    const std::int32_t limit = short_limit();
+    const std::size_t others = limit > 0 ? kBlock - met : 0;  // they are 0, too
+    all_.short_jobs += static_cast<std::int64_t>(count_below(stored_, limit) - others);
   }
   if (!any_runs_) return;
   each_met(runs_, [&](std::size_t row) {
     if (mask[row] == 0) return;
     if (wanted.short_jobs && stored_[row] < pass_.options_.short_seconds) --all_.short_jobs;
-    add_running(all_, row);
+    add_running(all_, i, row);
   });
 }
 
 void ColumnPass::add_groups(std::size_t i, const Mask& mask, std::size_t rows) {
   Numbers codes;
   column(*group_).values32(i, codes.data());
-  const bool has_all = needs(Field::duration) && needs(Field::num_nodes) && needs(Field::num_hwthreads) &&
-                       needs(Field::num_acc);
-  if (!has_all) {
-    add_groups_by_parts(codes, mask, rows);
-  } else if (!any_runs_) {
-    add_ended(codes, mask, rows);
+  if (!any_runs_) {
+    add_ended(i, codes, mask);
   } else {
-    Mask ended, runs;
-    for (std::size_t row = 0; row < kBlock; ++row) {
-      runs[row] = mask[row] & runs_[row];
-      ended[row] = mask[row] & (runs_[row] ^ 1);
-    }
-    add_ended(codes, ended, rows);
-    add_groups_by_parts(codes, runs, rows);
+    Mask ended = mask;
+    each_met(runs_, [&](std::size_t row) {
+      if (mask[row] == 0) return;
+      ended[row] = 0;
+      Sums& sums = groups_[static_cast<std::size_t>(codes[row])];
+      add_stored(sums, row);
+      add_running(sums, i, row);
+    });
+    add_ended(i, codes, ended);
   }
   if (pairs_.empty()) return;
   Numbers users;
@@ -307,109 +332,105 @@ void ColumnPass::add_groups(std::size_t i, const Mask& mask, std::size_t rows) {
   }
 }
 
-void ColumnPass::add_ended(const Numbers& codes, const Mask& mask, std::size_t rows) {
-  const auto limit =
-      static_cast<std::int32_t>(std::min<std::int64_t>(pass_.options_.short_seconds, INT32_MAX));
-  Sums* const groups = groups_.data();
-  for (std::size_t row = 0; row < rows; ++row) {
-    if (mask[row] == 0) continue;
-    Sums& sums = groups[static_cast<std::size_t>(codes[row])];
-    const std::int64_t seconds = seconds_[row];
-    ++sums.jobs;
-    sums.short_jobs += static_cast<std::int64_t>(stored_[row] < limit);
-    sums.seconds += seconds;
-    sums.nodes += nodes_[row];
-    sums.node_seconds += nodes_[row] * seconds;
-    sums.cores += cores_[row];
-    sums.core_seconds += cores_[row] * seconds;
-    sums.accs += accs_[row];
-    sums.acc_seconds += accs_[row] * seconds;
-  }
+void ColumnPass::add_stored(Sums& sums, std::size_t row) {
+  const std::int64_t seconds = seconds_[row];
+  ++sums.jobs;
+  sums.seconds += seconds;
+  sums.nodes += nodes_[row];
+  sums.node_seconds += nodes_[row] * seconds;
+  sums.cores += cores_[row];
+  sums.core_seconds += cores_[row] * seconds;
+  sums.accs += accs_[row];
+  sums.acc_seconds += accs_[row] * seconds;
 }
 
-void ColumnPass::add_groups_by_parts(const Numbers& codes, const Mask& mask, std::size_t rows) {
-  const bool weighs = needs(Field::duration);
-  const bool has_nodes = needs(Field::num_nodes);
-  const bool has_cores = needs(Field::num_hwthreads);
-  const bool has_accs = needs(Field::num_acc);
-  for (std::size_t row = 0; row < rows; ++row) {
+void ColumnPass::add_ended(std::size_t i, const Numbers& codes, const Mask& mask) {
+  const std::int32_t limit = short_limit();
+  if (group_sums_) {
+    std::int64_t most = 0;
+    for (const Field field : {Field::num_nodes, Field::num_hwthreads, Field::num_acc})
+      if (needs(field)) most = std::max(most, column(field).block(i).limit);
+    if (group_sums_.add(codes, {seconds_, nodes_, cores_, accs_, most, limit}, mask, groups_)) return;
+  }
+  for (std::size_t row = 0; row < kBlock; ++row) {
     if (mask[row] == 0) continue;
     Sums& sums = groups_[static_cast<std::size_t>(codes[row])];
-    ++sums.jobs;
-    const std::int64_t seconds = weighs ? seconds_[row] : 0;
-    sums.seconds += seconds;
-    if (has_nodes) {
-      sums.nodes += nodes_[row];
-      sums.node_seconds += nodes_[row] * seconds;
-    }
-    if (has_cores) {
-      sums.cores += cores_[row];
-      sums.core_seconds += cores_[row] * seconds;
-    }
-    if (has_accs) {
-      sums.accs += accs_[row];
-      sums.acc_seconds += accs_[row] * seconds;
-    }
-    if (any_runs_ && runs_[row] != 0) {
-      add_running(sums, row);
-    } else if (weighs && stored_[row] < pass_.options_.short_seconds) {
-      ++sums.short_jobs;
-    }
+    add_stored(sums, row);
+    sums.short_jobs += static_cast<std::int64_t>(stored_[row] < limit);
   }
 }
 
-void ColumnPass::add_durations(const Mask& mask, std::size_t rows) {
+void ColumnPass::add_durations(std::size_t i, const Mask& mask, std::size_t met) {
   jobs::DurationHistogram& histogram = *pass_.durations_;
   const auto bins = static_cast<std::int32_t>(histogram.division().bins);
   if (duration_counts_.empty()) duration_counts_.assign((static_cast<std::size_t>(bins) + 1) * kTurns, 0);
+  Mask ended = mask;
+  if (any_runs_) {
+    each_met(runs_, [&](std::size_t row) {
+      if (mask[row] == 0) return;
+      ended[row] = 0;
+      histogram.add(seconds_of_running(i, row));
+    });
+  }
   Numbers places;
   divide(stored_, static_cast<std::int32_t>(histogram.division().seconds), bins, places);
-  for (std::size_t row = 0; row < rows; ++row) {
-    const bool runs = any_runs_ && (mask[row] & runs_[row]) != 0;
-    if (runs) histogram.add(pass_.options_.now - starts_[row]);
-    duration_counts_[place_in_turn(places[row], row)] += runs ? 0 : mask[row];
-  }
+  if (met < kBlock) clear_others(mask, places);  // behind the last row may be anything
+  add_in_turns(places, ended, duration_counts_.data());
 }
 
-void ColumnPass::add_numbers(Pass::Number which, std::size_t i, const Mask& mask, std::size_t rows) {
+void ColumnPass::add_numbers(Pass::Number which, std::size_t i, const Mask& mask) {
   jobs::NumberHistogram& histogram = *pass_.numbers_[which];
   const IntegerColumn& numbers = column(field_of_number(which));
   const IntegerBlock block = numbers.block(i);
+  vtab::vector<std::int64_t>& counts = number_counts_[which];
+  if (counts.empty()) counts.assign(kMostCounted, 0);
+  const auto add = [&](std::int64_t number, std::int64_t jobs) {
+    if (number >= 0 && number < static_cast<std::int64_t>(kMostCounted)) {
+      counts[static_cast<std::size_t>(number)] += jobs;
+    } else {
+      histogram.counts.add(number, jobs);
+    }
+  };
+  if (block.has_offsets() && block.width <= kMostWidthInTurns) {
+    Offsets offsets;
+    numbers.offsets(i, offsets.data());
+    std::array<std::uint32_t, (kTurns << kMostWidthInTurns)> in_turns;
+    std::fill_n(in_turns.begin(), kTurns << block.width, 0);
+    add_in_turns(offsets, mask, in_turns.data());
+    for (std::uint32_t offset = 0; offset < 1U << block.width; ++offset) {
+      const std::int64_t jobs = sum_of_turns(in_turns, offset);
+      if (jobs == 0) continue;
+      if (offset == 0 && block.nulls != 0) {
+        histogram.unknown += jobs;
+      } else {
+        add(block.value_of(offset), jobs);
+      }
+    }
+    return;
+  }
   Numbers read;
   Mask is_null;
   numbers.values32(i, read.data(), is_null.data());
-  if (block.limit < static_cast<std::int64_t>(kMostCounted) && block.min >= 0) {
-    vtab::vector<std::int64_t>& counts = number_counts_[which];
-    if (counts.empty()) counts.assign(kMostCounted * kTurns, 0);
-    std::int64_t unknown = 0;
-    for (std::size_t row = 0; row < rows; ++row) {
-      const std::uint8_t is_known = mask[row] & (is_null[row] ^ 1);
-      counts[place_in_turn(read[row], row)] += is_known;  // NULL reads 0
-      unknown += mask[row] & is_null[row];
-    }
-    histogram.unknown += unknown;
-    return;
-  }
-  for (std::size_t row = 0; row < rows; ++row) {
+  for (std::size_t row = 0; row < block.rows; ++row) {
     if (mask[row] == 0) continue;
     if (is_null[row] != 0) {
       ++histogram.unknown;
     } else {
-      histogram.counts.add(read[row]);
+      add(read[row], 1);
     }
   }
 }
 
 void ColumnPass::flush() {
+  if (group_sums_) group_sums_.flush(groups_);
   for (std::size_t bin = 0; bin < duration_counts_.size() / kTurns; ++bin)
     pass_.durations_->add(static_cast<std::int64_t>(bin) * pass_.durations_->division().seconds,
                           sum_of_turns(duration_counts_, bin));
   for (const Pass::Number which : {Pass::nodes, Pass::cores, Pass::accs}) {
     const vtab::vector<std::int64_t>& counts = number_counts_[which];
-    for (std::size_t number = 0; number < counts.size() / kTurns; ++number) {
-      const std::int64_t jobs = sum_of_turns(counts, number);
-      if (jobs != 0) pass_.numbers_[which]->counts.add(static_cast<std::int64_t>(number), jobs);
-    }
+    for (std::size_t number = 0; number < counts.size(); ++number)
+      if (counts[number] != 0)
+        pass_.numbers_[which]->counts.add(static_cast<std::int64_t>(number), counts[number]);
   }
 }
 

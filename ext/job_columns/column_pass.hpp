@@ -1,6 +1,7 @@
 // What a Pass counts, counted over segments: the same sums and bins, a block of 1024 jobs at a time.
 #pragma once
 
+#include "group_sums.hpp"
 #include "metric_counts.hpp"
 #include "pass.hpp"
 #include "predicates.hpp"
@@ -23,27 +24,26 @@ class ColumnPass {
   void run(std::span<const std::int64_t> changed);
 
  private:
-  /// Sums of a group, or of all.
-  struct Sums {
-    std::int64_t jobs = 0, running_jobs = 0, short_jobs = 0;
-    std::int64_t seconds = 0, nodes = 0, node_seconds = 0, cores = 0, core_seconds = 0, accs = 0,
-                 acc_seconds = 0;
-  };
   void open(Segments& segments);
   void find_changed(Segments& segments, std::span<const std::int64_t> changed);
   /// The rows of block `i` that are meant, and how many.
   std::size_t choose(std::size_t i, std::size_t rows, Mask& mask);
   void add_block(std::size_t i, const Mask& mask, std::size_t met, std::size_t rows);
   void read_durations(std::size_t i);
-  void add_sums(const Mask& mask, std::size_t met);
+  /// What a stored duration must be below: none is negative.
+  std::int32_t short_limit() const noexcept;
+  void add_sums(std::size_t i, const Mask& mask, std::size_t met);
   void add_users(std::size_t i, const Mask& mask, std::size_t rows);
   void add_groups(std::size_t i, const Mask& mask, std::size_t rows);
-  /// Jobs that have all ended, and whatever can be summed.
-  void add_ended(const Numbers& codes, const Mask& mask, std::size_t rows);
-  void add_groups_by_parts(const Numbers& codes, const Mask& mask, std::size_t rows);
-  void add_running(Sums& sums, std::size_t row);
-  void add_durations(const Mask& mask, std::size_t rows);
-  void add_numbers(jobs::Pass::Number which, std::size_t i, const Mask& mask, std::size_t rows);
+  /// How long a job of block `i` has been running.
+  std::int64_t seconds_of_running(std::size_t i, std::size_t row) const;
+  void add_running(Sums& sums, std::size_t i, std::size_t row);
+  /// Jobs that have all ended.
+  void add_ended(std::size_t i, const Numbers& codes, const Mask& mask);
+  /// A job but for how long it has been running, and whether it is short.
+  void add_stored(Sums& sums, std::size_t row);
+  void add_durations(std::size_t i, const Mask& mask, std::size_t met);
+  void add_numbers(jobs::Pass::Number which, std::size_t i, const Mask& mask);
   /// Hands over what was counted on the way to histograms.
   void flush();
   void hand_over();
@@ -70,15 +70,15 @@ class ColumnPass {
   std::size_t next_changed_ = 0;
 
   // Of the block at hand: effective durations, and what is stored. Of a job that runs seconds_ is 0; runs_ marks it.
-  Numbers seconds_, stored_, nodes_, cores_, accs_;
+  Numbers seconds_{}, stored_{}, nodes_{}, cores_{}, accs_{};
   Mask runs_;
-  std::array<std::int64_t, kBlock> starts_;
   bool any_runs_ = false;
 
   vtab::vector<std::int64_t> duration_counts_;  // by bin; the last one is all above; each in turns
-  std::array<vtab::vector<std::int64_t>, 3> number_counts_;  // by number, each in turns
+  std::array<vtab::vector<std::int64_t>, 3> number_counts_;  // by number
   Sums all_;
   vtab::vector<Sums> groups_;          // by code
+  GroupSums group_sums_;               // for groups_
   vtab::vector<std::uint8_t> users_;   // by code: seen
   std::int64_t first_unseen_ = 1;      // a code; all from 1 to it have been seen
   vtab::vector<std::uint64_t> pairs_;  // a bit for each group and user

@@ -109,6 +109,14 @@ void read(const Directory& directory, std::size_t i, Value* __restrict out,
   const Entry entry = directory.entry(i);
   switch (entry.kind) {
     case BlockKind::packed: {
+      if constexpr (sizeof(Value) == sizeof(std::uint32_t)) {
+        if (entry.nulls == 0) {
+          unpack(directory.bytes(entry), entry.width, reinterpret_cast<std::uint32_t*>(out),
+                 static_cast<std::uint32_t>(unsigned_of(base_of(entry))));
+          if (is_null != nullptr) std::memset(is_null, 0, kBlock);
+          return;
+        }
+      }
       Offsets offsets;
       unpack(directory.bytes(entry), entry.width, offsets.data());
       add_base(offsets, base_of(entry), entry.nulls != 0, out, is_null);
@@ -221,14 +229,37 @@ IntegerBlock IntegerColumn::block(std::size_t i) const noexcept {
   block.stride = entry.stride;
   block.min = signed_of(entry.min);
   block.max = signed_of(entry.max);
+  block.list = entry.kind == BlockKind::listed ? directory_.bytes(entry) : nullptr;
+  block.listed = entry.values;
   block.limit = entry.kind == BlockKind::packed ? Frame{block.base, entry.width}.limit() : block.max;
   return block;
 }
 
+std::int64_t IntegerBlock::value_of(std::uint32_t offset) const noexcept {
+  if (list == nullptr) return sum(base, offset);
+  const std::uint32_t place =
+      std::min(offset - (nulls != 0 ? 1U : 0U), listed - 1U);  // a forger's may be beyond
+  return load<std::int64_t>(list + place * sizeof(std::int64_t));
+}
+
+std::pair<std::uint32_t, std::uint32_t> IntegerBlock::offsets_between(std::int64_t from,
+                                                                      std::int64_t to) const noexcept {
+  if (list == nullptr) {
+    return {static_cast<std::uint32_t>(difference(std::max(from, min), base)),
+            static_cast<std::uint32_t>(difference(std::min(to, max), base))};
+  }
+  const std::uint32_t first = nulls != 0 ? 1 : 0;
+  std::uint32_t least = first;
+  while (value_of(least) < from) ++least;
+  std::uint32_t most = first + listed - 1;
+  while (value_of(most) > to) --most;
+  return {least, most};
+}
+
 void IntegerColumn::offsets(std::size_t i, std::uint32_t* out) const noexcept {
   const Entry entry = directory_.entry(i);
-  assert(entry.kind == BlockKind::packed || entry.kind == BlockKind::constant);
-  unpack(directory_.bytes(entry), entry.width, out);
+  assert(block(i).has_offsets());
+  unpack(directory_.bytes(entry) + 8 * entry.values, entry.width, out);
 }
 
 void IntegerColumn::values(std::size_t i, std::int64_t* out, std::uint8_t* is_null) const noexcept {
@@ -238,6 +269,26 @@ void IntegerColumn::values(std::size_t i, std::int64_t* out, std::uint8_t* is_nu
 void IntegerColumn::values32(std::size_t i, std::int32_t* out, std::uint8_t* is_null) const noexcept {
   assert(block(i).fits32());
   read(directory_, i, out, is_null);
+}
+
+std::int64_t IntegerColumn::value(std::size_t i, std::size_t row) const noexcept {
+  const Entry entry = directory_.entry(i);
+  const std::byte* const bytes = directory_.bytes(entry);
+  const bool has_nulls = entry.nulls != 0;
+  switch (entry.kind) {
+    case BlockKind::packed:
+    case BlockKind::listed: {
+      const std::uint32_t offset = unpack_one(bytes + 8 * entry.values, entry.width, row);
+      return has_nulls && offset == 0 ? 0 : block(i).value_of(offset);
+    }
+    case BlockKind::constant:
+    case BlockKind::sequence:
+      return signed_of(unsigned_of(base_of(entry)) + unsigned_of(entry.stride) * row);
+    case BlockKind::raw:
+      if (has_nulls && bit_at(directory_.bitmap(entry, i), row)) return 0;
+      return load<std::int64_t>(bytes + row * sizeof(std::int64_t));
+  }
+  return 0;
 }
 
 void IntegerColumn::verify() const {

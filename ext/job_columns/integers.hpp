@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 
 #include "directory.hpp"
 #include "memory.hpp"
@@ -34,7 +35,18 @@ struct IntegerBlock {
   /// base + 2^width - 1 of a packed block. A table that values are an index of must reach up to here.
   std::int64_t limit;
 
+  const std::byte* list;  // of a listed block: `listed` values in order; otherwise null
+  std::uint16_t listed;
+
   bool all_null() const noexcept { return nulls == rows; }
+  /// Whether offsets() can be asked for.
+  bool has_offsets() const noexcept {
+    return kind == BlockKind::packed || kind == BlockKind::constant || kind == BlockKind::listed;
+  }
+  /// What an offset stands for; it is one that a row has, and not that of NULL.
+  std::int64_t value_of(std::uint32_t offset) const noexcept;
+  /// The offsets of the smallest value that is not below `from` and the largest that is not above `to`: from <= max and min <= to.
+  std::pair<std::uint32_t, std::uint32_t> offsets_between(std::int64_t from, std::int64_t to) const noexcept;
   /// Whether values32() can be asked for.
   bool fits32() const noexcept { return min >= INT32_MIN && max <= INT32_MAX; }
 };
@@ -90,9 +102,10 @@ class IntegerColumn {
   std::size_t blocks() const noexcept { return directory_.blocks(); }
   IntegerBlock block(std::size_t i) const noexcept;
 
-  /// The fast path, for packed and constant blocks. In a block without NULLs the value is base + offset. In one with NULLs
-  /// offset 0 is NULL, and of all others the value is base + offset, too: base is min - 1 there, so they begin with 1.
-  /// Offsets are below 2^width. (Of a constant block all are 0, and the width is 0.)
+  /// The fast path, for blocks that have_offsets(): numbers below 2^width in the order of the values. Of a packed block the
+  /// value is base + offset, of a listed one it is that of the offset in the list. In a block with NULLs offset 0 is NULL, and
+  /// all others stand for what they would without NULLs, too: base is min - 1 there, and they begin with 1. (Of a constant block
+  /// all are 0, and the width is 0.)
   void offsets(std::size_t i, std::uint32_t* out) const noexcept;
 
   /// The values of a block of any kind, 0 for NULL. `is_null`, 0 or 1 for each row, may be left out.
@@ -101,6 +114,9 @@ class IntegerColumn {
   /// The same in 32 bits, of a block that fits32(): half of the memory, and twice as many in a vector. Where a stranger's
   /// bytes make a value that doesn't fit, it is taken modulo 2^32.
   void values32(std::size_t i, std::int32_t* out, std::uint8_t* is_null = nullptr) const noexcept;
+
+  /// One of these values, for who wants few.
+  std::int64_t value(std::size_t i, std::size_t row) const noexcept;
 
   /// Reads everything, and throws CorruptColumn where the values are not what the directory says: smallest and largest of
   /// each block, and its number of NULLs. For an integrity check; it takes as long as reading all values.

@@ -11,6 +11,7 @@
 #include "column.hpp"
 #include "directory.hpp"
 #include "packing.hpp"
+#include "wide.hpp"
 
 namespace warden::columns {
 
@@ -106,7 +107,11 @@ void read_listed(const Entry& entry, const std::byte* bytes, Value* __restrict o
     values[i + (has_nulls ? 1 : 0)] = static_cast<Value>(load<std::int64_t>(bytes + 8 * i));
   std::array<std::uint32_t, kBlock> codes;
   unpack(bytes + 8 * entry.values, entry.width, codes.data());
-  for (std::size_t i = 0; i < kBlock; ++i) out[i] = values[codes[i]];
+  if constexpr (sizeof(Value) == sizeof(std::uint32_t)) {
+    look_up(codes, entry.width, values.data(), out);
+  } else {
+    for (std::size_t i = 0; i < kBlock; ++i) out[i] = values[codes[i]];
+  }
   if (is_null == nullptr) return;
   for (std::size_t i = 0; i < kBlock; ++i) is_null[i] = has_nulls && codes[i] == 0;
 }

@@ -48,39 +48,45 @@ const vtab::vector<std::int64_t>& MetricCounts::edges_of(unsigned scale) {
   return edges_.back().integers;
 }
 
-void MetricCounts::grow(const RealBlock& block, const Offsets& offsets, const Mask& mask) {
-  const std::uint32_t largest = columns::largest(offsets, mask);
+void MetricCounts::grow(const RealBlock& block, const Offsets& offsets) {
+  const std::uint32_t largest = columns::largest(offsets);
   if (block.nulls != 0 && largest == 0) return;  // all that are meant are NULL
   histogram_->grow_to(static_cast<double>(block.base + largest) / power_of_ten(block.scale));
 }
 
 void MetricCounts::add_decimals(const RealBlock& block, const Offsets& offsets, const Mask& mask,
                                 std::size_t met) {
-  const std::size_t values = block.nulls == 0 ? met : count_from(offsets, 1, mask);  // offset 0 is NULL's
+  const std::size_t values = block.nulls == 0 ? met : count_from(offsets, 1);  // offset 0 is NULL's
   histogram_->add_without_value(static_cast<std::int64_t>(met - values));
-  if (histogram_->bins() <= kMostBins) {
-    add_bin_by_bin(block, offsets, mask, values);
+  if (histogram_->bins() <= kMostBins && block.width < 31) {  // below Leasts that no offset reaches
+    add_bin_by_bin(block, offsets, values);
   } else {
     add_job_by_job(block, offsets, mask);
   }
 }
 
-void MetricCounts::add_bin_by_bin(const RealBlock& block, const Offsets& offsets, const Mask& mask,
-                                  std::size_t values) {
+void MetricCounts::add_bin_by_bin(const RealBlock& block, const Offsets& offsets, std::size_t values) {
+  const vtab::vector<std::int64_t>& edges = edges_of(block.scale);
   const std::int64_t first = block.nulls != 0 ? 1 : 0;
   const std::int64_t beyond = std::int64_t{1} << block.width;
+  // Edges rise: those that all values reach, those that some may, and those that none does.
+  const auto least = [&](std::size_t edge) { return edges[edge] - block.base; };
+  std::size_t edge = 0;
+  while (edge < edges.size() && least(edge) <= first) ++edge;
   std::size_t here = values;  // those of this bin and above
-  std::int64_t bin = 0;
-  for (const std::int64_t edge : edges_of(block.scale)) {
-    const std::int64_t least = edge - block.base;
-    const std::size_t above = least <= first   ? here
-                              : least < beyond ? count_from(offsets, static_cast<std::uint32_t>(least), mask)
-                                               : 0;
-    histogram_->add_to(bin++, static_cast<std::int64_t>(here - above));
-    here = above;
-    if (here == 0) return;
+  while (here != 0 && edge < edges.size() && least(edge) < beyond) {
+    Leasts leasts;
+    for (std::size_t i = 0; i < leasts.size(); ++i) {
+      const bool can_be = edge + i < edges.size() && least(edge + i) < beyond;
+      leasts[i] = static_cast<std::int32_t>(can_be ? least(edge + i) : INT32_MAX);
+    }
+    for (const std::size_t above : count_from_each(offsets, leasts)) {
+      histogram_->add_to(static_cast<std::int64_t>(edge++), static_cast<std::int64_t>(here - above));
+      here = above;
+      if (here == 0) return;
+    }
   }
-  histogram_->add_to(bin, static_cast<std::int64_t>(here));
+  histogram_->add_to(static_cast<std::int64_t>(edge), static_cast<std::int64_t>(here));
 }
 
 void MetricCounts::add_job_by_job(const RealBlock& block, const Offsets& offsets, const Mask& mask) {
@@ -110,7 +116,8 @@ void MetricCounts::add(std::size_t i, const Mask& mask, std::size_t met) {
   if (block.kind == BlockKind::packed) {
     Offsets offsets;
     values_->offsets(i, offsets.data());
-    if (block.limit >= histogram_->peak()) grow(block, offsets, mask);
+    if (met < kBlock) clear_others(mask, offsets);
+    if (block.limit >= histogram_->peak()) grow(block, offsets);
     if (histogram_->peak() != 0) return add_decimals(block, offsets, mask, met);
   }
   std::array<double, kBlock> numbers;

@@ -28,11 +28,13 @@ class MetricCounts {
   };
   const vtab::vector<std::int64_t>& edges_of(unsigned scale);
   std::int64_t bin_of(double value);
+  // Offsets of jobs that are not meant are 0.
+
   /// Lets the peak grow to the largest value that is meant.
-  void grow(const RealBlock& block, const Offsets& offsets, const Mask& mask);
+  void grow(const RealBlock& block, const Offsets& offsets);
   void add_decimals(const RealBlock& block, const Offsets& offsets, const Mask& mask, std::size_t met);
   /// Each bin by a loop over the block.
-  void add_bin_by_bin(const RealBlock& block, const Offsets& offsets, const Mask& mask, std::size_t values);
+  void add_bin_by_bin(const RealBlock& block, const Offsets& offsets, std::size_t values);
   /// Each job by looking for its bin.
   void add_job_by_job(const RealBlock& block, const Offsets& offsets, const Mask& mask);
   void put(double value, std::int64_t jobs);

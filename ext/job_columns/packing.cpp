@@ -1,5 +1,6 @@
 #include "packing.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstring>
@@ -40,11 +41,11 @@ void pack(const std::uint32_t* __restrict values, unsigned width, std::byte* __r
   }
 }
 
-WARDEN_WIDE void unpack(const std::byte* __restrict words, unsigned width,
-                        std::uint32_t* __restrict values) noexcept {
+WARDEN_WIDE void unpack(const std::byte* __restrict words, unsigned width, std::uint32_t* __restrict values,
+                        std::uint32_t base) noexcept {
   assert(width <= kMostWidth);
   if (width == 0) {
-    std::memset(values, 0, kBlock * sizeof(*values));
+    std::fill_n(values, kBlock, base);
     return;
   }
   const std::uint32_t mask = 0xFFFF'FFFFU >> (kWordBits - width);
@@ -55,15 +56,26 @@ WARDEN_WIDE void unpack(const std::byte* __restrict words, unsigned width,
     std::uint32_t* __restrict value = values + row * kLanes;
     if (shift + width <= kWordBits) {
       for (unsigned lane = 0; lane < kLanes; ++lane)
-        value[lane] = load<std::uint32_t>(word + lane * kWord) >> shift & mask;
+        value[lane] = base + (load<std::uint32_t>(word + lane * kWord) >> shift & mask);
     } else {
       const std::byte* __restrict next = word + kWordOfAllLanes;
       for (unsigned lane = 0; lane < kLanes; ++lane)
-        value[lane] = (load<std::uint32_t>(word + lane * kWord) >> shift |
-                       load<std::uint32_t>(next + lane * kWord) << (kWordBits - shift)) &
-                      mask;
+        value[lane] = base + ((load<std::uint32_t>(word + lane * kWord) >> shift |
+                               load<std::uint32_t>(next + lane * kWord) << (kWordBits - shift)) &
+                              mask);
     }
   }
+}
+
+std::uint32_t unpack_one(const std::byte* words, unsigned width, std::size_t i) noexcept {
+  assert(width >= 1 && width <= kMostWidth && i < kBlock);
+  const auto bit = static_cast<unsigned>(i / kLanes) * width;
+  const unsigned shift = bit % kWordBits;
+  const std::byte* const word = words + bit / kWordBits * kWordOfAllLanes + i % kLanes * kWord;
+  std::uint64_t bits = load<std::uint32_t>(word);
+  if (shift + width > kWordBits)
+    bits |= static_cast<std::uint64_t>(load<std::uint32_t>(word + kWordOfAllLanes)) << kWordBits;
+  return static_cast<std::uint32_t>(bits >> shift & (0xFFFF'FFFFU >> (kWordBits - width)));
 }
 
 }  // namespace warden::columns

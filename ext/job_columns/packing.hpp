@@ -21,7 +21,10 @@ constexpr std::size_t packed_bytes(unsigned width) noexcept { return kBlock / 8 
 /// Packs `values[kBlock]`, each below 2^width, into `words[packed_bytes(width)]`, of any alignment. width is at most 32.
 void pack(const std::uint32_t* values, unsigned width, std::byte* words) noexcept;
 
-/// The reverse. Each of `values[kBlock]` is below 2^width, whatever the words are.
-void unpack(const std::byte* words, unsigned width, std::uint32_t* values) noexcept;
+/// The reverse. Each of `values[kBlock]`, less `base` modulo 2^32, is below 2^width, whatever the words are.
+void unpack(const std::byte* words, unsigned width, std::uint32_t* values, std::uint32_t base = 0) noexcept;
+
+/// Value i of a block alone. width is 1 to 32.
+std::uint32_t unpack_one(const std::byte* words, unsigned width, std::size_t i) noexcept;
 
 }  // namespace warden::columns

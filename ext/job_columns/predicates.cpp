@@ -254,14 +254,13 @@ bool Predicates::apply(const Bounds& condition, std::size_t i, Mask& mask) {
   const IntegerBlock block = column.block(i);
   if (block.all_null() || block.max < condition.from || block.min > condition.to) return false;
   if (block.nulls == 0 && block.min >= condition.from && block.max <= condition.to) return true;
-  if (block.kind == BlockKind::packed || block.kind == BlockKind::constant) {
+  if (block.has_offsets()) {
     Offsets offsets;
     column.offsets(i, offsets.data());
-    // Both bounds within what the block can have, so that they fit; a NULL's offset is below that of the smallest.
-    const std::int64_t from = std::max(condition.from, block.min);
-    const std::int64_t to = std::min(condition.to, block.max);
-    keep_between(offsets, static_cast<std::uint32_t>(from - block.base),
-                 static_cast<std::uint32_t>(to - block.base), mask);
+    // A NULL's offset is below that of the smallest.
+    const auto [least, most] = block.offsets_between(condition.from, condition.to);
+    if (least > most) return false;
+    keep_between(offsets, least, most, mask);
     return true;
   }
   std::array<std::int64_t, kBlock> values;
@@ -302,10 +301,8 @@ bool Predicates::apply(const Durations& condition, std::size_t i, Mask& mask) {
   if (!find_equal(codes, static_cast<std::int32_t>(running_), runs)) return apply(stored, i, mask);
   keep(mask, runs);
   if (!apply(stored, i, mask)) mask.fill(0);
-  std::array<std::int64_t, kBlock> starts;
-  column(Field::start_time).values(i, starts.data());
   each_met(runs, [&](std::size_t row) {
-    const std::int64_t seconds = now_ - starts[row];
+    const std::int64_t seconds = now_ - column(Field::start_time).value(i, row);
     mask[row] = seconds >= condition.from && seconds <= condition.to ? 1 : 0;
   });
   return true;

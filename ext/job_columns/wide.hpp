@@ -12,7 +12,7 @@
 // runtimes are not ready by then, and only glibc's loader on x86 is known to decide.
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GLIBC__) && !defined(__clang__) && \
     defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define WARDEN_WIDE __attribute__((target_clones("avx2", "default")))
+#define WARDEN_WIDE __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
 #else
 #define WARDEN_WIDE
 #endif
@@ -39,23 +39,35 @@ void each_met(const Mask& mask, F&& f) {
 void keep(const Mask& others, Mask& mask) noexcept;
 /// How many rows are meant.
 std::size_t count(const Mask& mask) noexcept;
-/// The sum of the numbers that are meant. Of numbers of 31 bits it fits.
-std::int64_t sum(const Numbers& numbers, const Mask& mask) noexcept;
-/// The sum of products that are meant. Numbers of regular jobs are below 2^24 and 2^28; whatever a stranger makes them, nothing
-/// but the sum is wrong.
-std::int64_t sum_products(const Numbers& a, const Numbers& b, const Mask& mask) noexcept;
-/// How many of those that are meant are below a limit.
-std::size_t count_below(const Numbers& numbers, std::int32_t limit, const Mask& mask) noexcept;
-/// How many offsets of those that are meant are not below `least`.
-std::size_t count_from(const Offsets& offsets, std::uint32_t least, const Mask& mask) noexcept;
-/// The largest offset of those that are meant; 0 where none is.
-std::uint32_t largest(const Offsets& offsets, const Mask& mask) noexcept;
+/// Makes those 0 that are not meant.
+void clear_others(const Mask& mask, Numbers& numbers) noexcept;
+void clear_others(const Mask& mask, Offsets& offsets) noexcept;
+/// Gives those that are not meant another number.
+void choose_else(const Mask& mask, std::int32_t number, Numbers& numbers) noexcept;
+/// The sum of all. Of numbers of 31 bits it fits.
+std::int64_t sum(const Numbers& numbers) noexcept;
+/// The sum of all products. Numbers of regular jobs are below 2^24 and 2^28; whatever a stranger makes them, nothing but the
+/// sum is wrong.
+std::int64_t sum_products(const Numbers& a, const Numbers& b) noexcept;
+/// How many are below a limit.
+std::size_t count_below(const Numbers& numbers, std::int32_t limit) noexcept;
+/// How many are not below `least`.
+std::size_t count_from(const Offsets& offsets, std::uint32_t least) noexcept;
+/// The same for each of several; offsets are below 2^31.
+constexpr std::size_t kLeastAtOnce = 4;
+using Leasts = std::array<std::int32_t, kLeastAtOnce>;
+using CountsFrom = std::array<std::uint32_t, kLeastAtOnce>;
+CountsFrom count_from_each(const Offsets& offsets, const Leasts& leasts) noexcept;
+/// The largest.
+std::uint32_t largest(const Offsets& offsets) noexcept;
 /// Leaves those in the mask whose offset is from `least` to `most`, where least <= most.
 void keep_between(const Offsets& offsets, std::uint32_t least, std::uint32_t most, Mask& mask) noexcept;
 /// Whether an offset of those that are meant is from `least` to `most`, where least <= most.
 bool any_between(const Offsets& offsets, std::uint32_t least, std::uint32_t most, const Mask& mask) noexcept;
 /// found[i] = numbers[i] is `number`, 1 or 0; whether there is any. All 1024 rows count.
 bool find_equal(const Numbers& numbers, std::int32_t number, Mask& found) noexcept;
+/// out[i] = values[codes[i]]; `codes` are below 2^width, and there are at least 32 values and 2^width.
+void look_up(const Offsets& codes, unsigned width, const std::int32_t* values, std::int32_t* out) noexcept;
 /// places[i] = numbers[i] / divisor, rounded down, at most `most`; for numbers from 0 to 2^28 - 1 and divisors from 1 to 2^20.
 void divide(const Numbers& numbers, std::int32_t divisor, std::int32_t most, Numbers& places) noexcept;
 

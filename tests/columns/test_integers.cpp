@@ -18,19 +18,43 @@ using columns::kBlock;
 constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 
+/// Offsets are between those of two bounds just where their values are between the bounds.
+void check_bounds(const IntegerBlock& block, const Integers& values,
+                  const std::array<std::uint32_t, kBlock>& offsets) {
+  if (block.all_null()) return;
+  const auto above = [](std::int64_t value) { return value == kMost ? value : value + 1; };
+  const auto below = [](std::int64_t value) { return value == kLeast ? value : value - 1; };
+  const auto some = values[values.size() / 2].value_or(block.min);
+  for (const auto& [from, to] :
+       {std::pair(kLeast, kMost), std::pair(block.min, block.max), std::pair(some, some),
+        std::pair(above(block.min), below(block.max)), std::pair(above(some), kMost)}) {
+    if (from > block.max || to < block.min || from > to) continue;
+    const auto [least, most] = block.offsets_between(from, to);
+    for (std::size_t row = 0; row < values.size(); ++row) {
+      const bool is_between = values[row] && *values[row] >= from && *values[row] <= to;
+      BOOST_TEST_REQUIRE(is_between == (offsets[row] >= least && offsets[row] <= most));
+    }
+  }
+}
+
 /// The ways that only some blocks have agree with values().
 void check_other_ways(const IntegerColumn& column, std::size_t i, const Integers& values) {
   const IntegerBlock block = column.block(i);
-  if (block.kind == BlockKind::packed || block.kind == BlockKind::constant) {
+  if (block.has_offsets()) {
     std::array<std::uint32_t, kBlock> offsets;
     column.offsets(i, offsets.data());
     for (std::size_t row = 0; row < values.size(); ++row) {
       const bool is_null = block.nulls != 0 && offsets[row] == 0;
       BOOST_TEST_REQUIRE(is_null == !values[row].has_value());
-      if (!is_null) BOOST_TEST_REQUIRE(columns::sum(block.base, offsets[row]) == *values[row]);
+      if (!is_null) BOOST_TEST_REQUIRE(block.value_of(offsets[row]) == *values[row]);
+      if (!is_null && block.kind == BlockKind::packed)
+        BOOST_TEST_REQUIRE(columns::sum(block.base, offsets[row]) == *values[row]);
       BOOST_TEST_REQUIRE((std::uint64_t{offsets[row]} >> block.width) == 0);
     }
+    check_bounds(block, values, offsets);
   }
+  for (std::size_t row = 0; row < values.size(); row += 1 + row / 16)
+    BOOST_TEST_REQUIRE(column.value(i, row) == values[row].value_or(0));
   std::array<std::int64_t, kBlock> plain;
   column.values(i, plain.data());
   for (std::size_t row = 0; row < values.size(); ++row)

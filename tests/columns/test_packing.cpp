@@ -44,6 +44,11 @@ void check_round_trip(const Values& values, unsigned width) {
   columns::unpack(moved.data() + 1, width, read.data());
   BOOST_TEST(std::equal(values.begin(), values.end(), read.begin()), "width " << width);
   BOOST_TEST(read[columns::kBlock] == 0xA5A5A5A5);
+  constexpr std::uint32_t base = 0xFFFF'FF00;  // modulo 2^32
+  columns::unpack(moved.data() + 1, width, read.data(), base);
+  for (std::size_t i = 0; i < values.size(); ++i) BOOST_TEST_REQUIRE(read[i] == base + values[i]);
+  for (std::size_t i = 0; i < values.size() && width != 0; ++i)
+    BOOST_TEST_REQUIRE(columns::unpack_one(moved.data() + 1, width, i) == values[i]);
 }
 
 std::uint32_t most(unsigned width) { return width == 0 ? 0 : 0xFFFF'FFFFU >> (32 - width); }
