@@ -30,22 +30,49 @@ const vtab::vector<std::int64_t>& MetricCounts::edges_of(unsigned scale) {
   for (const Edges& known : edges_)
     if (known.scale == scale) return known.integers;
   edges_.push_back({scale, vtab::vector<std::int64_t>(edges_.get_allocator())});
-  const double divisor = power_of_ten(scale);
-  std::int64_t from = -kMostDecimal - 1;
+  std::int64_t edge = -kMostDecimal - 1;
   for (std::int64_t bin = 1; bin <= histogram_->bins() + 1; ++bin) {
-    // Bins rise with their values.
-    std::int64_t to = kMostDecimal + 1;
-    while (from < to) {
-      const std::int64_t middle = from + (to - from) / 2;
-      if (bin_of(static_cast<double>(middle) / divisor) >= bin) {
-        to = middle;
-      } else {
-        from = middle + 1;
-      }
-    }
-    edges_.back().integers.push_back(from);
+    edge = smallest_of(bin, scale, edge);
+    edges_.back().integers.push_back(edge);
   }
   return edges_.back().integers;
+}
+
+std::int64_t MetricCounts::smallest_of(std::int64_t bin, unsigned scale, std::int64_t least) {
+  // Bins rise with their values, so one would halve what is left; but far from here each value is one that SQLite is asked for.
+  const double divisor = power_of_ten(scale);
+  constexpr auto most = static_cast<double>(kMostDecimal);
+  const double near = static_cast<double>(bin - 1) / static_cast<double>(histogram_->bins()) *
+                      std::clamp(histogram_->peak() * divisor, -most, most);
+  const auto guess = static_cast<std::int64_t>(near);
+  const auto is_reached = [&](std::int64_t integer) {
+    return bin_of(static_cast<double>(integer) / divisor) >= bin;
+  };
+  std::int64_t low = least;
+  std::int64_t high = kMostDecimal + 1;
+  for (std::int64_t step = 1; guess - step > low; step *= 2) {
+    if (!is_reached(guess - step)) {
+      low = guess - step + 1;
+      break;
+    }
+    high = guess - step;
+  }
+  for (std::int64_t step = 1; guess + step < high; step *= 2) {
+    if (is_reached(guess + step)) {
+      high = guess + step;
+      break;
+    }
+    low = std::max(low, guess + step + 1);
+  }
+  while (low < high) {
+    const std::int64_t middle = low + (high - low) / 2;
+    if (is_reached(middle)) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
 }
 
 void MetricCounts::grow(const RealBlock& block, const Offsets& offsets) {

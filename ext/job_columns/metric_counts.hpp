@@ -27,6 +27,8 @@ class MetricCounts {
     vtab::vector<std::int64_t> integers;
   };
   const vtab::vector<std::int64_t>& edges_of(unsigned scale);
+  /// The smallest integer from `least` on whose value is in this bin or above it.
+  std::int64_t smallest_of(std::int64_t bin, unsigned scale, std::int64_t least);
   std::int64_t bin_of(double value);
   // Offsets of jobs that are not meant are 0.
 
