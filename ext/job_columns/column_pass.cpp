@@ -284,19 +284,21 @@ void ColumnPass::add_sums(std::size_t i, const Mask& mask, std::size_t met) {
       if (wanted.short_jobs) clear_others(mask, stored_);
     }
   }
-  all_.jobs += static_cast<std::int64_t>(met);
-  if (wanted.nodes) check(all_.nodes, sum(nodes_), "total_nodes");
-  if (wanted.cores) check(all_.cores, sum(cores_), "total_cores");
-  if (wanted.accs) check(all_.accs, sum(accs_), "total_accs");
-  if (wanted.seconds) check(all_.seconds, sum(seconds_), "total_walltime_hours");
-  if (wanted.node_seconds) check(all_.node_seconds, sum_products(nodes_, seconds_), "total_node_hours");
-  if (wanted.core_seconds) check(all_.core_seconds, sum_products(cores_, seconds_), "total_core_hours");
-  if (wanted.acc_seconds) check(all_.acc_seconds, sum_products(accs_, seconds_), "total_acc_hours");
+  Sums sums;
+  sums.jobs = static_cast<std::int64_t>(met);
+  if (wanted.nodes) sums.nodes = sum(nodes_);
+  if (wanted.cores) sums.cores = sum(cores_);
+  if (wanted.accs) sums.accs = sum(accs_);
+  if (wanted.seconds) sums.seconds = sum(seconds_);
+  if (wanted.node_seconds) sums.node_seconds = sum_products(nodes_, seconds_);
+  if (wanted.core_seconds) sums.core_seconds = sum_products(cores_, seconds_);
+  if (wanted.acc_seconds) sums.acc_seconds = sum_products(accs_, seconds_);
   if (wanted.short_jobs) {
     const std::int32_t limit = short_limit();
     const std::size_t others = limit > 0 ? kBlock - met : 0;  // they are 0, too
-    all_.short_jobs += static_cast<std::int64_t>(count_below(stored_, limit) - others);
+    sums.short_jobs = static_cast<std::int64_t>(count_below(stored_, limit) - others);
   }
+  add(all_, sums);
   if (!any_runs_) return;
   each_met(runs_, [&](std::size_t row) {
     if (mask[row] == 0) return;
@@ -315,9 +317,9 @@ void ColumnPass::add_groups(std::size_t i, const Mask& mask, std::size_t rows) {
     each_met(runs_, [&](std::size_t row) {
       if (mask[row] == 0) return;
       ended[row] = 0;
-      Sums& sums = groups_[static_cast<std::size_t>(codes[row])];
-      add_stored(sums, row);
-      add_running(sums, i, row);
+      Sums& group = groups_[static_cast<std::size_t>(codes[row])];
+      add(group, stored(row));
+      add_running(group, i, row);
     });
     add_ended(i, codes, ended);
   }
@@ -332,32 +334,59 @@ void ColumnPass::add_groups(std::size_t i, const Mask& mask, std::size_t rows) {
   }
 }
 
-void ColumnPass::add_stored(Sums& sums, std::size_t row) {
+Sums ColumnPass::stored(std::size_t row) const {
   const std::int64_t seconds = seconds_[row];
-  ++sums.jobs;
-  sums.seconds += seconds;
-  sums.nodes += nodes_[row];
-  sums.node_seconds += nodes_[row] * seconds;
-  sums.cores += cores_[row];
-  sums.core_seconds += cores_[row] * seconds;
-  sums.accs += accs_[row];
-  sums.acc_seconds += accs_[row] * seconds;
+  Sums sums;
+  sums.jobs = 1;
+  sums.seconds = seconds;
+  sums.nodes = nodes_[row];
+  sums.node_seconds = nodes_[row] * seconds;
+  sums.cores = cores_[row];
+  sums.core_seconds = cores_[row] * seconds;
+  sums.accs = accs_[row];
+  sums.acc_seconds = accs_[row] * seconds;
+  return sums;
 }
 
 void ColumnPass::add_ended(std::size_t i, const Numbers& codes, const Mask& mask) {
   const std::int32_t limit = short_limit();
   if (group_sums_) {
-    std::int64_t most = 0;
-    for (const Field field : {Field::num_nodes, Field::num_hwthreads, Field::num_acc})
-      if (needs(field)) most = std::max(most, column(field).block(i).limit);
-    if (group_sums_.add(codes, {seconds_, nodes_, cores_, accs_, most, limit}, mask, groups_)) return;
+    const auto limit_of = [&](Field field) {
+      return needs(field) ? column(field).block(i).limit : std::int64_t{0};
+    };
+    const std::int64_t most =
+        std::max({limit_of(Field::num_nodes), limit_of(Field::num_hwthreads), limit_of(Field::num_acc)});
+    const BlockOfJobs jobs{seconds_, nodes_, cores_, accs_, limit_of(Field::duration), most, limit};
+    if (group_sums_.can_add(jobs)) {
+      if (group_sums_.is_full(jobs)) flush_groups();
+      group_sums_.add(codes, jobs, mask);
+      return;
+    }
   }
   for (std::size_t row = 0; row < kBlock; ++row) {
     if (mask[row] == 0) continue;
-    Sums& sums = groups_[static_cast<std::size_t>(codes[row])];
-    add_stored(sums, row);
-    sums.short_jobs += static_cast<std::int64_t>(stored_[row] < limit);
+    Sums sums = stored(row);
+    sums.short_jobs = stored_[row] < limit ? 1 : 0;
+    add(groups_[static_cast<std::size_t>(codes[row])], sums);
   }
+}
+
+void ColumnPass::flush_groups() {
+  group_sums_.flush([&](std::size_t group, const Sums& sums) { add(groups_[group], sums); });
+}
+
+void ColumnPass::add(Sums& sums, const Sums& more) const {
+  const jobs::Wanted& wanted = *pass_.wanted_;
+  sums.jobs += more.jobs;
+  sums.short_jobs += more.short_jobs;
+  // What nobody reads does not overflow.
+  if (wanted.seconds) check(sums.seconds, more.seconds, "total_walltime_hours");
+  if (wanted.nodes) check(sums.nodes, more.nodes, "total_nodes");
+  if (wanted.node_seconds) check(sums.node_seconds, more.node_seconds, "total_node_hours");
+  if (wanted.cores) check(sums.cores, more.cores, "total_cores");
+  if (wanted.core_seconds) check(sums.core_seconds, more.core_seconds, "total_core_hours");
+  if (wanted.accs) check(sums.accs, more.accs, "total_accs");
+  if (wanted.acc_seconds) check(sums.acc_seconds, more.acc_seconds, "total_acc_hours");
 }
 
 void ColumnPass::add_durations(std::size_t i, const Mask& mask, std::size_t met) {
@@ -422,7 +451,7 @@ void ColumnPass::add_numbers(Pass::Number which, std::size_t i, const Mask& mask
 }
 
 void ColumnPass::flush() {
-  if (group_sums_) group_sums_.flush(groups_);
+  if (group_sums_) flush_groups();
   for (std::size_t bin = 0; bin < duration_counts_.size() / kTurns; ++bin)
     pass_.durations_->add(static_cast<std::int64_t>(bin) * pass_.durations_->division().seconds,
                           sum_of_turns(duration_counts_, bin));

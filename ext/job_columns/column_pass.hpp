@@ -40,8 +40,10 @@ class ColumnPass {
   void add_running(Sums& sums, std::size_t i, std::size_t row);
   /// Jobs that have all ended.
   void add_ended(std::size_t i, const Numbers& codes, const Mask& mask);
-  /// A job but for how long it has been running, and whether it is short.
-  void add_stored(Sums& sums, std::size_t row);
+  /// Of a job; of one that runs without how long it has been running, and without whether it is short.
+  Sums stored(std::size_t row) const;
+  void add(Sums& sums, const Sums& more) const;
+  void flush_groups();
   void add_durations(std::size_t i, const Mask& mask, std::size_t met);
   void add_numbers(jobs::Pass::Number which, std::size_t i, const Mask& mask);
   /// Hands over what was counted on the way to histograms.

@@ -1,5 +1,6 @@
 #include "group_sums.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include "bytes.hpp"
@@ -12,8 +13,8 @@
 namespace warden::columns {
 namespace {
 
-/// A quarter of a megabyte of lines, which a processor's second cache has room for.
-constexpr std::size_t kMostGroups = 4096;
+/// A megabyte of lines, which a processor's second cache has room for.
+constexpr std::size_t kMostGroups = 1 << 14;
 constexpr std::size_t kLine = 64;
 
 // A line has four sums of 64 bits, of seconds and of seconds times nodes, cores, accs; behind them four of 32 bits: how many
@@ -77,43 +78,50 @@ void GroupSums::begin(std::size_t groups) {
   lines_ = static_cast<std::byte*>(std::align(kLine, (groups + 1) * kLine, at, room));
 }
 
-bool GroupSums::add(const Numbers& groups, const BlockOfJobs& jobs, const Mask& mask,
-                    vtab::vector<Sums>& sums) noexcept {
-  if (jobs.most > static_cast<std::int64_t>(UINT32_MAX / kBlock)) return false;
+bool GroupSums::can_add(const BlockOfJobs& jobs) const noexcept {
+  return jobs.most <= static_cast<std::int64_t>(UINT32_MAX / kBlock) &&
+         jobs.most_seconds <= INT64_MAX / UINT32_MAX;
+}
+
+bool GroupSums::is_full(const BlockOfJobs& jobs) const noexcept {
   const std::uint64_t of_block = kBlock * static_cast<std::uint64_t>(jobs.most);
-  if (most_summed_ + of_block > UINT32_MAX || rows_ == kMostRowsAtOnce) flush(sums);
+  const std::uint64_t weighed =
+      std::max<std::uint64_t>(of_block, kBlock) * static_cast<std::uint64_t>(jobs.most_seconds);
+  return most_summed_ + of_block > UINT32_MAX || most_weighed_ + weighed > INT64_MAX ||
+         rows_ == kMostRowsAtOnce;
+}
+
+void GroupSums::add(const Numbers& groups, const BlockOfJobs& jobs, const Mask& mask) noexcept {
+  const std::uint64_t of_block = kBlock * static_cast<std::uint64_t>(jobs.most);
   most_summed_ += of_block;
+  most_weighed_ += std::max<std::uint64_t>(of_block, kBlock) * static_cast<std::uint64_t>(jobs.most_seconds);
   rows_ += kBlock;
 #ifdef WARDEN_AVX2
   Numbers lines = groups;
   choose_else(mask, static_cast<std::int32_t>(groups_), lines);
   add_rows(lines_, lines, jobs);
 #endif
-  return true;
 }
 
-void GroupSums::flush(vtab::vector<Sums>& sums) noexcept {
-  for (std::size_t group = 0; group < groups_; ++group) {
-    std::byte* const line = lines_ + group * kLine;
-    const auto product = [&](std::size_t i) { return load<std::int64_t>(line + i * sizeof(std::int64_t)); };
-    const auto count = [&](std::size_t i) {
-      return load<std::uint32_t>(line + kCounts + i * sizeof(std::uint32_t));
-    };
-    if (count(0) == 0) continue;
-    Sums& sum = sums[group];
-    sum.jobs += count(0) % kShort;
-    sum.short_jobs += count(0) / kShort;
-    sum.nodes += count(1);
-    sum.cores += count(2);
-    sum.accs += count(3);
-    sum.seconds += product(0);
-    sum.node_seconds += product(1);
-    sum.core_seconds += product(2);
-    sum.acc_seconds += product(3);
-    std::memset(line, 0, kLine);
-  }
-  most_summed_ = 0;
-  rows_ = 0;
+Sums GroupSums::taken(std::size_t group) noexcept {
+  std::byte* const line = lines_ + group * kLine;
+  const auto product = [&](std::size_t i) { return load<std::int64_t>(line + i * sizeof(std::int64_t)); };
+  const auto count = [&](std::size_t i) {
+    return load<std::uint32_t>(line + kCounts + i * sizeof(std::uint32_t));
+  };
+  Sums sums;
+  if (count(0) == 0) return sums;
+  sums.jobs = count(0) % kShort;
+  sums.short_jobs = count(0) / kShort;
+  sums.nodes = count(1);
+  sums.cores = count(2);
+  sums.accs = count(3);
+  sums.seconds = product(0);
+  sums.node_seconds = product(1);
+  sums.core_seconds = product(2);
+  sums.acc_seconds = product(3);
+  std::memset(line, 0, kLine);
+  return sums;
 }
 
 }  // namespace warden::columns

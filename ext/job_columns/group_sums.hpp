@@ -20,8 +20,9 @@ struct BlockOfJobs {
   const Numbers& nodes;
   const Numbers& cores;
   const Numbers& accs;
-  std::int64_t most;         // no number of nodes, cores or accs is above
-  std::int32_t short_limit;  // a job of fewer seconds is a short one
+  std::int64_t most_seconds;  // no number of seconds is above
+  std::int64_t most;          // no number of nodes, cores or accs is above
+  std::int32_t short_limit;   // a job of fewer seconds is a short one
 };
 
 /// One thread.
@@ -35,19 +36,34 @@ class GroupSums {
   /// For groups 0 to groups - 1. Throws std::bad_alloc.
   void begin(std::size_t groups);
   explicit operator bool() const noexcept { return lines_ != nullptr; }
-  /// Adds the jobs of a block that the mask says to their groups, and at times what came together to `sums`, by group. False,
-  /// and nothing is added, where numbers are too large.
-  bool add(const Numbers& groups, const BlockOfJobs& jobs, const Mask& mask,
-           vtab::vector<Sums>& sums) noexcept;
-  /// Adds what is left.
-  void flush(vtab::vector<Sums>& sums) noexcept;
+  /// False where these jobs' sums are too large for a line: then they are not to be added.
+  bool can_add(const BlockOfJobs& jobs) const noexcept;
+  /// Whether a flush must come first.
+  bool is_full(const BlockOfJobs& jobs) const noexcept;
+  /// Adds the jobs of a block that the mask says to their groups.
+  void add(const Numbers& groups, const BlockOfJobs& jobs, const Mask& mask) noexcept;
+  /// Hands over what came together since the last time: take(group, sums) for each group that has jobs.
+  template <class Take>
+  void flush(Take&& take) {
+    for (std::size_t group = 0; group < groups_; ++group) {
+      const Sums sums = taken(group);
+      if (sums.jobs != 0) take(group, sums);
+    }
+    most_summed_ = most_weighed_ = 0;
+    rows_ = 0;
+  }
 
  private:
+  /// What a line has; it is then empty.
+  Sums taken(std::size_t group) noexcept;
+
   vtab::vector<std::byte> memory_;
   std::byte* lines_ = nullptr;  // a line of 64 bytes for each group, and one for jobs that are not meant
   std::size_t groups_ = 0;
-  std::uint64_t most_summed_ = 0;  // what any 32 bits of a line may have come to
-  std::size_t rows_ = 0;           // added since the last flush
+  // What any 32 bits, and any 64, of a line may have come to.
+  std::uint64_t most_summed_ = 0;
+  std::uint64_t most_weighed_ = 0;
+  std::size_t rows_ = 0;  // added since the last flush
 };
 
 }  // namespace warden::columns

@@ -20,6 +20,11 @@ struct Parts : Indexed {
     command("refresh");
   }
   void agree(const std::string& question) const { BOOST_TEST(difference(db, question) == ""); }
+  /// And it is columns that answer.
+  void agree_by_columns(const std::string& question) const {
+    BOOST_TEST(answer(db, with_engine(question, "columns")) == answer(db, with_engine(question, "rows")),
+               boost::test_tools::per_element());
+  }
   /// Why columns can't answer.
   std::string why(const std::string& question) const {
     const std::string text = db.error(with_engine(question, "columns"));
@@ -392,6 +397,57 @@ BOOST_AUTO_TEST_CASE(numbers_of_more_digits_than_a_block_packs_are_counted_as_th
   for (const char* metric : {R"({"metric":"sevenths"})", R"({"metric":"sevenths","peak":100})"})
     agree("SELECT * FROM job_metric_histogram(NULL, '[" + std::string(metric) +
           "]', 10) WHERE now = " + kNow + " AND engine = 'ENGINE'");
+}
+
+BOOST_AUTO_TEST_CASE(sums_that_overflow_are_the_error_that_they_are_over_rows) {
+  db.rows(
+      "CREATE TABLE heavy(id INTEGER PRIMARY KEY, start_time INT, duration INT, job_state TEXT, hpc_user "
+      "TEXT, "
+      "num_nodes INT);"
+      "CREATE VIRTUAL TABLE heavy_index USING job_columns(source=heavy)");
+  for (const char* nodes :
+       {"16777215", "4194303"}) {  // the largest of a regular job; the largest that is summed in 32 bits
+    db.rows(
+        "DELETE FROM heavy;"
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 9000) INSERT INTO heavy "
+        "SELECT i, 0, 268435455, 'completed', 'u' || (i % 2), " +
+        std::string(nodes) + " FROM n; UPDATE heavy SET hpc_user = 'u0';" +
+        "INSERT INTO heavy_index(heavy_index) VALUES ('rebuild')");
+    for (const char* group : {"NULL", "'user'"}) {
+      const std::string from = " FROM job_stats(NULL, " + std::string(group) +
+                               ", 'heavy') WHERE now = " + kNow + " AND engine = 'ENGINE'";
+      const std::string hours = "SELECT total_node_hours" + from;
+      BOOST_TEST(db.error(with_engine(hours, "columns")) ==
+                 "job_stats: integer overflow in total_node_hours");
+      agree_by_columns(hours);
+      agree_by_columns("SELECT total_nodes, total_walltime_hours" + from);  // of which none overflows
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(numbers_of_as_many_bits_as_a_block_packs_are_counted) {
+  for (const char* step : {"0.7", "1.4", "2.8"}) {  // times 1500 and a thousandth: 30, 31 and 32 bits
+    db.rows("UPDATE job SET footprint = printf('{\"wide\": %.3f}', id * 1000.0 * " + std::string(step) +
+            " + 0.001)");
+    command("rebuild");
+    for (const char* bins : {"10", "64", "65"})
+      agree_by_columns("SELECT * FROM job_metric_histogram(NULL, '[\"wide\"]', " + std::string(bins) +
+                       ") WHERE now = " + kNow + " AND engine = 'ENGINE'");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_durations_would_be_behind_the_last_job_is_nothing) {
+  // Each is less than the one before, by as much; so those behind the last would be less than nothing.
+  db.rows(
+      "CREATE TABLE falling AS SELECT id, start_time, 60000 - 40 * id AS duration, 'completed' AS job_state "
+      "FROM job "
+      "WHERE id < 1500;"
+      "CREATE TABLE falls(id INTEGER PRIMARY KEY, start_time INT, duration INT, job_state TEXT);"
+      "INSERT INTO falls SELECT * FROM falling;"
+      "CREATE VIRTUAL TABLE falls_index USING job_columns(source=falls)");
+  for (const char* way : {"1m", "10m", "24h"})
+    agree_by_columns("SELECT * FROM job_histogram(NULL, 'duration', '" + std::string(way) +
+                     "', 'falls') WHERE now = " + kNow + " AND engine = 'ENGINE'");
 }
 
 BOOST_AUTO_TEST_CASE(a_host_may_allow_fewer_columns_than_it_has) {
