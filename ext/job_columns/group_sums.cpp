@@ -1,6 +1,5 @@
 #include "group_sums.hpp"
 
-#include <algorithm>
 #include <memory>
 
 #include "bytes.hpp"
@@ -59,6 +58,11 @@ WARDEN_AVX2 void add_rows(std::byte* lines, const Numbers& groups, const BlockOf
 }
 #endif
 
+/// What the nodes, cores or accs of a block come to at most.
+std::uint64_t most_of(const BlockOfJobs& jobs) noexcept {
+  return kBlock * static_cast<std::uint64_t>(jobs.most);
+}
+
 }  // namespace
 
 bool GroupSums::can(std::size_t groups) noexcept {
@@ -79,22 +83,17 @@ void GroupSums::begin(std::size_t groups) {
 }
 
 bool GroupSums::can_add(const BlockOfJobs& jobs) const noexcept {
+  // Numbers that come to 32 bits, each times at most so many seconds, come to less than 63.
   return jobs.most <= static_cast<std::int64_t>(UINT32_MAX / kBlock) &&
          jobs.most_seconds <= INT64_MAX / UINT32_MAX;
 }
 
 bool GroupSums::is_full(const BlockOfJobs& jobs) const noexcept {
-  const std::uint64_t of_block = kBlock * static_cast<std::uint64_t>(jobs.most);
-  const std::uint64_t weighed =
-      std::max<std::uint64_t>(of_block, kBlock) * static_cast<std::uint64_t>(jobs.most_seconds);
-  return most_summed_ + of_block > UINT32_MAX || most_weighed_ + weighed > INT64_MAX ||
-         rows_ == kMostRowsAtOnce;
+  return most_summed_ + most_of(jobs) > UINT32_MAX || rows_ == kMostRowsAtOnce;
 }
 
 void GroupSums::add(const Numbers& groups, const BlockOfJobs& jobs, const Mask& mask) noexcept {
-  const std::uint64_t of_block = kBlock * static_cast<std::uint64_t>(jobs.most);
-  most_summed_ += of_block;
-  most_weighed_ += std::max<std::uint64_t>(of_block, kBlock) * static_cast<std::uint64_t>(jobs.most_seconds);
+  most_summed_ += most_of(jobs);
   rows_ += kBlock;
 #ifdef WARDEN_AVX2
   Numbers lines = groups;

@@ -49,7 +49,7 @@ class GroupSums {
       const Sums sums = taken(group);
       if (sums.jobs != 0) take(group, sums);
     }
-    most_summed_ = most_weighed_ = 0;
+    most_summed_ = 0;
     rows_ = 0;
   }
 
@@ -60,10 +60,8 @@ class GroupSums {
   vtab::vector<std::byte> memory_;
   std::byte* lines_ = nullptr;  // a line of 64 bytes for each group, and one for jobs that are not meant
   std::size_t groups_ = 0;
-  // What any 32 bits, and any 64, of a line may have come to.
-  std::uint64_t most_summed_ = 0;
-  std::uint64_t most_weighed_ = 0;
-  std::size_t rows_ = 0;  // added since the last flush
+  std::uint64_t most_summed_ = 0;  // what nodes, cores or accs of a line may have come to
+  std::size_t rows_ = 0;           // added since the last flush
 };
 
 }  // namespace warden::columns

@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(many_blocks_come_to_the_sums_of_their_jobs,
   const std::uint64_t seed = random_seed();
   Dice dice(seed);
   BOOST_TEST_CONTEXT("TEST_SEED=" << seed) {
-    // The smallest are flushed when 16 bits are full, larger ones when 32 bits could be, the largest when 64 could.
+    // The smallest are flushed when 16 bits are full, larger ones when 32 bits could be.
     struct Most {
       std::int64_t seconds, number;
     };
