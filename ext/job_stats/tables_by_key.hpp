@@ -21,16 +21,25 @@ constexpr std::uint64_t mix(std::uint64_t x) noexcept {
 
 /// Of bytes, eight at a time. Not for keys whose author wants collisions: those cost time, never a wrong number.
 inline std::uint64_t hash_of(std::string_view bytes) noexcept {
-  std::uint64_t hash = bytes.size();
-  while (bytes.size() >= 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data(), 8);
-    hash = mix(hash ^ word);
-    bytes.remove_prefix(8);
+  const auto word_at = [](const char* at, auto word) {
+    std::memcpy(&word, at, sizeof(word));
+    return std::uint64_t{word};
+  };
+  const char* at = bytes.data();
+  std::size_t left = bytes.size();
+  std::uint64_t hash = left;
+  for (; left > 8; at += 8, left -= 8) hash = mix(hash ^ word_at(at, std::uint64_t{}));
+  // The last ones, by loads of fixed sizes: they may read bytes twice.
+  std::uint64_t last = 0;
+  if (bytes.size() >= 8) {
+    last = word_at(at + left - 8, std::uint64_t{});
+  } else if (left >= 4) {
+    last = word_at(at, std::uint32_t{}) | word_at(at + left - 4, std::uint32_t{}) << 32;
+  } else if (left > 0) {
+    const auto byte = [&](std::size_t i) { return word_at(at + i, std::uint8_t{}); };
+    last = byte(0) | byte(left / 2) << 8 | byte(left - 1) << 16;
   }
-  std::uint64_t word = 0;
-  if (!bytes.empty()) std::memcpy(&word, bytes.data(), bytes.size());
-  return mix(hash ^ word ^ 0x9e3779b97f4a7c15U);
+  return mix(hash ^ last ^ 0x9e3779b97f4a7c15U);
 }
 
 /// Bytes that stay where they are until the whole goes.
