@@ -8,6 +8,10 @@
 
 namespace warden::columns {
 
+constexpr Field field_of_number(jobs::Pass::Number which) noexcept {
+  return static_cast<Field>(static_cast<int>(Field::num_nodes) + static_cast<int>(which));
+}
+
 /// One run over all segments, for one pass. One thread; not moved.
 class ColumnPass {
  public:
@@ -43,11 +47,11 @@ class ColumnPass {
   /// Of a job; of one that runs without how long it has been running, and without whether it is short.
   Sums stored(std::size_t row) const;
   void add(Sums& sums, const Sums& more) const;
+  /// Adds what group_sums_ has to groups_.
   void flush_groups();
   void add_durations(std::size_t i, const Mask& mask, std::size_t met);
   void add_numbers(jobs::Pass::Number which, std::size_t i, const Mask& mask);
-  /// Hands over what was counted on the way to histograms.
-  void flush();
+  void flush_histograms();
   void hand_over();
   void add_to_totals(jobs::Totals& totals, const Sums& sums) const;
 
