@@ -285,10 +285,10 @@ std::int64_t IntegerColumn::value(std::size_t i, std::size_t row) const noexcept
     case BlockKind::sequence:
       return signed_of(unsigned_of(base_of(entry)) + unsigned_of(entry.stride) * row);
     case BlockKind::raw:
-      if (has_nulls && bit_at(directory_.bitmap(entry, i), row)) return 0;
-      return load<std::int64_t>(bytes + row * sizeof(std::int64_t));
+      break;
   }
-  return 0;
+  if (has_nulls && bit_at(directory_.bitmap(entry, i), row)) return 0;
+  return load<std::int64_t>(bytes + row * sizeof(std::int64_t));
 }
 
 void IntegerColumn::verify() const {
